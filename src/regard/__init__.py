@@ -1,1 +1,16 @@
-"""regard."""
+"""regard: every attention mechanism of the literature behind one function.
+
+attend    read values where keys answer queries
+weights   what attend attends to, exactly
+plan      which engine computes a call, and why not the others
+scores, biases, masks, normalizers   the parts of the formula
+nn        layers that learn
+errors    everything that is raised on purpose
+"""
+
+from regard import biases, errors, masks, normalizers, scores
+from regard.attention import attend, plan, weights
+
+__version__ = "0.1.0"
+
+__all__ = ["attend", "biases", "errors", "masks", "normalizers", "plan", "scores", "weights"]

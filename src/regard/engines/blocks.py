@@ -1,0 +1,130 @@
+"""Blocks of queries: how engines keep nothing of size Q×K.
+
+The queries are cut into blocks; a block meets only the keys that its mask lets it see; its result
+is computed, and in the backward pass computed again (``torch.utils.checkpoint``, not reentrant:
+gradients then reach everything that took part, tensors in a function's closure too).
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any, NamedTuple
+
+import torch
+from torch import Tensor
+from torch.utils.checkpoint import checkpoint
+
+from regard.engines.call import Call
+from regard.grid import Grid
+
+PAIRS_AT_ONCE = 4 * 2**20
+"""Pairs (query, key) whose scores exist at one time: 16 MiB in float32, and a few times that
+while a normalizer works on them."""
+
+SMALL = 2**20
+"""Pairs below which cutting costs more than it saves."""
+
+PIECE = 128
+"""Keys are cut into pieces of this length where blocks see different ranges of them."""
+
+
+class Block(NamedTuple):
+    queries: range
+    keys: range
+
+
+def cut(call: Call, queries: range, pairs_per_row: int, *, narrow: bool = True) -> list[Block]:
+    """Blocks that cover ``queries``, with at most ``PAIRS_AT_ONCE`` pairs each if a row allows.
+
+    Args:
+        pairs_per_row: what one query costs, in pairs, over all keys and the batch.
+        narrow: cut finer where the mask is a narrow band, so that the rest is never touched.
+    """
+    count, keys = len(queries), call.n_keys
+    if pairs_per_row * count <= SMALL:
+        return [_block(call, queries)]
+    rows = max(1, PAIRS_AT_ONCE // max(pairs_per_row, 1))
+    middle = queries[count // 2]
+    span = len(_extent(call, range(middle, middle + 1)))
+    if narrow and 2 * span < keys:
+        wide = pairs_per_row * 2 * span // keys
+        rows = max(1, min(PAIRS_AT_ONCE // max(wide, 1), max(span, PIECE)))
+    starts = range(queries.start, queries.stop, rows)
+    return [_block(call, range(start, min(start + rows, queries.stop))) for start in starts]
+
+
+def run(call: Call, queries: range, blocks: list[Block], compute: Callable[..., Tensor]) -> Tensor:
+    """``compute(grid, query, key, value)`` of every block, joined along the queries."""
+    if len(blocks) == 1:
+        block = blocks[0]
+        query = call.query[..., block.queries.start : block.queries.stop, :]
+        return compute(_grid(call, block), query, *_narrow(call, block.keys))
+    # One split for all blocks: each slice on its own would send back a gradient of full size.
+    rows = call.query[..., queries.start : queries.stop, :].split(
+        [len(block.queries) for block in blocks], dim=-2
+    )
+    whole = all(len(block.keys) == call.n_keys for block in blocks)
+    key_pieces = (call.key,) if whole else call.key.split(PIECE, dim=-2)
+    value_pieces = _pieces_of(call.value, whole)
+
+    def joined(block: Block, query: Tensor, *pieces: Tensor) -> Tensor:
+        middle = len(pieces) // (1 if call.value is None else 2)
+        key = _join(pieces[:middle])
+        value = None if call.value is None else _join(pieces[middle:])
+        return compute(_grid(call, block), query, key, value)
+
+    results = []
+    for block, query in zip(blocks, rows, strict=True):
+        first, last = (0, 1) if whole else (block.keys.start // PIECE, -(-block.keys.stop // PIECE))
+        if first == last:
+            last = first + 1  # a block that sees nothing still has a result: zeros
+        keys = range(0, call.n_keys)
+        if not whole:
+            keys = range(first * PIECE, min(last * PIECE, call.n_keys))
+        pieces = (*key_pieces[first:last], *value_pieces[first:last])
+        results.append(remembered(call, joined, Block(block.queries, keys), query, *pieces))
+    return torch.cat(results, dim=-2)
+
+
+def remembered(call: Call, function: Callable[..., Tensor], *arguments: Any) -> Tensor:
+    """``function(*arguments)``, computed again in the backward pass instead of kept."""
+    if not call.wants_gradients:
+        return function(*arguments)
+    return checkpoint(
+        function, *arguments, use_reentrant=False, preserve_rng_state=call.dropout_p > 0
+    )
+
+
+def pairs_per_row(call: Call) -> int:
+    """Pairs that one query makes over all keys and the batch."""
+    return prod(call.batch) * call.n_keys
+
+
+def _block(call: Call, queries: range) -> Block:
+    return Block(queries, _extent(call, queries))
+
+
+def _extent(call: Call, queries: range) -> range:
+    everything = range(call.n_keys)
+    if call.parts.mask is None or not len(queries):
+        return everything
+    return call.parts.mask.extent(call.grid.at(queries, everything)).keys
+
+
+def _grid(call: Call, block: Block) -> Grid:
+    return call.grid.at(block.queries, block.keys)
+
+
+def _narrow(call: Call, keys: range) -> tuple[Tensor, Tensor | None]:
+    inside = slice(keys.start, keys.stop)
+    value = None if call.value is None else call.value[..., inside, :]
+    return call.key[..., inside, :], value
+
+
+def _pieces_of(value: Tensor | None, whole: bool) -> tuple[Tensor, ...]:
+    if value is None:
+        return ()
+    return (value,) if whole else value.split(PIECE, dim=-2)
+
+
+def _join(pieces: tuple[Tensor, ...]) -> Tensor:
+    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-2)

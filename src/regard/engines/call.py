@@ -1,0 +1,231 @@
+"""One call of ``attend``: its arguments, checked once, for every engine."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import array_api_compat
+import torch
+
+from regard import normalizers, scores
+from regard.biases import Bias
+from regard.errors import KindError, RangeError, ShapeError
+from regard.grid import Grid, shape_text
+from regard.masks import Mask
+from regard.normalizers import Normalizer
+from regard.scores import AnyScore, Score
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The parts of the formula, resolved from names."""
+
+    score: AnyScore
+    bias: Bias | None
+    mask: Mask | None
+    normalizer: Normalizer
+
+    @staticmethod
+    def of(score: Any, bias: Any, mask: Any, normalizer: Any) -> "Parts":
+        """Parts from what a user gave.
+
+        Raises:
+            UnknownName: a name that stands for nothing.
+            KindError: a part of the wrong kind, such as a bare array for a mask.
+        """
+        if mask is not None and not isinstance(mask, Mask):
+            raise KindError(
+                f"mask is a mask of regard.masks, not {_kind(mask)}: write masks.dense(allowed) "
+                "for booleans (True = may attend), masks.padding(lengths) for lengths"
+            )
+        if bias is not None and not isinstance(bias, Bias):
+            raise KindError(
+                f"bias is a bias of regard.biases, not {_kind(bias)}: write biases.dense(values)"
+            )
+        return Parts(scores.named(score), bias, mask, normalizers.named(normalizer))
+
+
+@dataclass(frozen=True)
+class Call:
+    """Arrays of at least two dimensions, the parts, and what follows from their shapes.
+
+    ``batch`` holds the leading dimensions of the scores, as the user sees them: broadcast, with
+    the heads of the queries. ``groups`` is how many heads of queries share a head of keys (1
+    unless ``enable_gqa``). ``value`` is None where weights alone are asked for.
+    """
+
+    query: Any
+    key: Any
+    value: Any
+    parts: Parts
+    dropout_p: float
+    groups: int
+    batch: tuple[int, ...]
+    single: bool
+    xp: Any
+
+    @staticmethod
+    def of(
+        query: Any,
+        key: Any,
+        value: Any,
+        parts: Parts,
+        *,
+        dropout_p: float = 0.0,
+        enable_gqa: bool = False,
+    ) -> "Call":
+        """A call, or the reason why it makes none.
+
+        Raises:
+            ShapeError: shapes that do not fit; the message has the pattern and the shapes.
+            KindError: arrays of different libraries, or not of floating-point numbers.
+            RangeError: a dropout probability outside [0, 1].
+        """
+        if not 0.0 <= dropout_p <= 1.0:
+            raise RangeError(f"dropout_p is a probability, 0 ≤ p ≤ 1, and it is {dropout_p}")
+        query, key, value, xp = _of_one_kind(query, key, value)
+        single = query.ndim == 1
+        if single:
+            query = query[None, :]
+        value_like = key if value is None else value
+        if (
+            query.ndim < 2
+            or key.ndim < 2
+            or value_like.ndim < 2
+            or (key.shape[-2] != value_like.shape[-2])
+        ):
+            raise ShapeError(_shapes("shapes do not fit", query, key, value))
+        groups = _groups(query, key, value) if enable_gqa else 1
+        batch = _batch(query, key, value, heads=enable_gqa)
+        if isinstance(parts.score, Score):
+            parts.score.check(query.shape[-1], key.shape[-1])
+        call = Call(query, key, value, parts, dropout_p, groups, batch, single, xp)
+        if call.n_queries and call.n_keys:
+            _probe(call)
+        return call
+
+    @property
+    def n_queries(self) -> int:
+        return self.query.shape[-2]
+
+    @property
+    def n_keys(self) -> int:
+        return self.key.shape[-2]
+
+    @cached_property
+    def grid(self) -> Grid:
+        """The whole plane of scores."""
+        n, m = self.n_queries, self.n_keys
+        device = array_api_compat.device(self.query)
+        return Grid(self.batch, n, m, range(n), range(m), self.xp, device)
+
+    @property
+    def is_torch(self) -> bool:
+        return isinstance(self.query, torch.Tensor)
+
+    def per_query_head(self, array: Any) -> Any:
+        """Key or value with its heads repeated for the queries that share them."""
+        if self.groups == 1:
+            return array
+        *lead, heads, length, features = array.shape
+        shape = (*lead, heads, self.groups, length, features)
+        spread = self.xp.broadcast_to(array[..., None, :, :], shape)
+        return self.xp.reshape(spread, (*lead, heads * self.groups, length, features))
+
+    @property
+    def wants_gradients(self) -> bool:
+        """Whether autograd records; a function's closures cannot be asked, so: whether it is on."""
+        return self.is_torch and torch.is_grad_enabled()
+
+
+def _probe(call: Call) -> None:
+    """Ask mask and bias about one pair: a wrong size is told now, not in the midst of a block."""
+    corner = call.grid.at(range(1), range(1))
+    for part in (call.parts.mask, call.parts.bias):
+        if part is not None:
+            part.tile(corner)
+
+
+def _of_one_kind(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any, Any]:
+    if type(query) is type(key) is type(value) is torch.Tensor and (
+        query.dtype == key.dtype == value.dtype
+        and query.is_floating_point()
+        and not torch.is_autocast_enabled(query.device.type)
+    ):
+        return query, key, value, array_api_compat.array_namespace(query)
+    given = {"query": query, "key": key} | ({} if value is None else {"value": value})
+    for name, array in given.items():
+        if not array_api_compat.is_array_api_obj(array):
+            raise KindError(f"{name} is {_kind(array)}; give a torch tensor or a NumPy array")
+    try:
+        xp = array_api_compat.array_namespace(*given.values())
+    except TypeError:
+        kinds = ", ".join(f"{name} is {_kind(array)}" for name, array in given.items())
+        raise KindError(f"query, key and value are of one library: {kinds}") from None
+    for name, array in given.items():
+        if not xp.isdtype(array.dtype, "real floating"):
+            raise KindError(f"{name} holds {array.dtype}; attention wants floating-point numbers")
+    dtype = _common_dtype(xp, list(given.values()))
+    cast = [xp.astype(array, dtype, copy=False) for array in given.values()]
+    return cast[0], cast[1], cast[2] if value is not None else None, xp
+
+
+def _common_dtype(xp: Any, arrays: list[Any]) -> Any:
+    first = arrays[0]
+    if isinstance(first, torch.Tensor):
+        kind = first.device.type
+        dtypes = {array.dtype for array in arrays}
+        if torch.is_autocast_enabled(kind) and torch.float64 not in dtypes:
+            return torch.get_autocast_dtype(kind)
+        if len(dtypes) == 1:
+            return first.dtype
+    return xp.result_type(*arrays)
+
+
+def _groups(query: Any, key: Any, value: Any) -> int:
+    few = [array for array in (query, key, value) if array is not None and array.ndim < 3]
+    heads, shared = query.shape[-3] if not few else 0, key.shape[-3] if not few else 0
+    if few or (value is not None and value.shape[-3] != shared) or not shared or heads % shared:
+        raise ShapeError(
+            _shapes(
+                "enable_gqa wants heads in the third dimension from the right, and the heads of "
+                "the queries a multiple of those of key and value",
+                query,
+                key,
+                value,
+            )
+        )
+    return heads // shared
+
+
+def _batch(query: Any, key: Any, value: Any, *, heads: bool) -> tuple[int, ...]:
+    drop = 3 if heads else 2
+    if (
+        not heads
+        and query.shape[:-2] == key.shape[:-2] == (key if value is None else value).shape[:-2]
+    ):
+        return tuple(query.shape[:-2])
+    leads = [tuple(array.shape[:-drop]) for array in (query, key, value) if array is not None]
+    batch = []
+    for sizes in zip(*(_padded(lead, max(map(len, leads))) for lead in leads), strict=True):
+        distinct = set(sizes) - {1}
+        if len(distinct) > 1:
+            raise ShapeError(_shapes("leading dimensions do not broadcast", query, key, value))
+        batch.append(distinct.pop() if distinct else 1)
+    return (*batch, *([query.shape[-3]] if heads else []))
+
+
+def _padded(lead: tuple[int, ...], length: int) -> tuple[int, ...]:
+    return (1,) * (length - len(lead)) + lead
+
+
+def _shapes(problem: str, query: Any, key: Any, value: Any) -> str:
+    came = f"query {shape_text(tuple(query.shape))}, key {shape_text(tuple(key.shape))}"
+    if value is not None:
+        came += f", value {shape_text(tuple(value.shape))}"
+    return f"{problem}: expected query (…, Q, E), key (…, K, F), value (…, K, V), and got {came}"
+
+
+def _kind(thing: object) -> str:
+    kind = type(thing)
+    return f"a {kind.__module__.split('.')[0]}.{kind.__name__}"

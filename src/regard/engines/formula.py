@@ -1,0 +1,130 @@
+"""The formula, for one rectangle of the plane, in the array API: every engine that writes weights
+down computes them here."""
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from jaxtyping import Bool, Float
+
+from regard.engines.call import Call
+from regard.errors import ShapeError
+from regard.grid import Array, Grid, shape_text
+from regard.scores import Score
+
+
+def allowed_and_bias(call: Call, grid: Grid) -> tuple[Any, Any]:
+    """What the rectangle allows (None: everything) and adds (None: nothing)."""
+    mask, bias = call.parts.mask, call.parts.bias
+    allowed = None if mask is None or _all_seen(call, grid) else mask.tile(grid)
+    if bias is None:
+        return allowed, None
+    tile = bias.tile(grid)
+    if bias.rules_out:
+        # −∞ is a mask in the clothes of a number; as a number it makes NaN of rows of nothing else.
+        finite = tile > -math.inf
+        tile = call.xp.where(finite, tile, 0.0)
+        allowed = finite if allowed is None else allowed & finite
+    return allowed, tile
+
+
+def _all_seen(call: Call, grid: Grid) -> bool:
+    if call.parts.mask is None:
+        return True
+    extent = call.parts.mask.extent(grid)
+    return extent.full and extent.keys == grid.keys
+
+
+def shield(
+    call: Call,
+    query: Float[Array, "*batch q E"],
+    key: Float[Array, "*batch k F"],
+    allowed: Bool[Array, "*batch q k"] | None,
+) -> tuple[Any, Any]:
+    """Query and key in which what may not matter cannot: neither forward nor backward.
+
+    A key that no query sees may hold NaN, and 0 · NaN is NaN, so it is replaced. Not by zeros:
+    a user's function may be singular there, and 0 · ∞ is NaN too. By the first key that is seen,
+    where the function has to be defined anyway. Likewise a query that sees nothing.
+    """
+    if allowed is None or (isinstance(call.parts.score, Score) and _tame(query, key)):
+        return query, key
+    # Where a whole sequence sees nothing there is no such stand-in; 1 and 2 keep away from the
+    # zeros and the coincidences at which scores are usually singular.
+    xp = call.xp
+    return (
+        _stand_in(xp, query, xp.any(allowed, axis=-1), 1.0),
+        _stand_in(xp, key, xp.any(allowed, axis=-2), 2.0),
+    )
+
+
+def seen(call: Call, value: Any, allowed: Any) -> Any:
+    """Values with zeros where no query of the rectangle looks."""
+    if allowed is None or _tame(value):
+        return value
+    return call.xp.where(call.xp.any(allowed, axis=-2)[..., None], value, 0.0)
+
+
+def _tame(*arrays: Any) -> bool:
+    """Whether no product of these numbers can leave the finite ones: then 0 · x is 0, a shield
+    would change no bit, and its copies can be spared. Asking a GPU would make it wait."""
+    return all(
+        isinstance(array, torch.Tensor)
+        and array.device.type == "cpu"
+        and array.dtype in (torch.float32, torch.float64)
+        and not torch.compiler.is_compiling()
+        and bool(torch.linalg.vector_norm(array.detach()) < 1e15)
+        for array in arrays
+    )
+
+
+def _stand_in(xp: Any, rows: Any, good: Any, otherwise: float) -> Any:
+    if good.shape[-1] == 1:
+        return xp.where(good[..., None], rows, otherwise)
+    lead = torch.broadcast_shapes(tuple(rows.shape[:-2]), tuple(good.shape[:-1]))
+    wide = xp.broadcast_to(rows, (*lead, *rows.shape[-2:]))
+    first = xp.argmax(xp.astype(good, xp.uint8), axis=-1, keepdims=True)
+    index = xp.broadcast_to(first[..., None], (*lead, 1, rows.shape[-1]))
+    other = xp.take_along_axis(wide, index, axis=-2)
+    other = xp.where(xp.any(good, axis=-1, keepdims=True)[..., None], other, otherwise)
+    return xp.where(good[..., None], wide, _constant(other))
+
+
+def _constant(array: Any) -> Any:
+    return array.detach() if isinstance(array, torch.Tensor) else array
+
+
+def weigh(
+    call: Call,
+    grid: Grid,
+    query: Float[Array, "*batch q E"],
+    key: Float[Array, "*batch k F"],
+    score: Callable[[Any, Any], Any],
+) -> tuple[Float[Array, "*batch q k"], Bool[Array, "*batch q k"] | None]:
+    """normalize(score(query, key) + bias, where mask allows), and what the mask allowed.
+
+    The keys of the rectangle must be all keys that its queries can see.
+    """
+    xp = call.xp
+    allowed, bias = allowed_and_bias(call, grid)
+    query, key = shield(call, query, key, allowed)
+    raw = score(query, key)
+    expected = (len(grid.queries), len(grid.keys))
+    if tuple(raw.shape[-2:]) != expected or len(raw.shape) > len(grid.batch) + 2:
+        raise ShapeError(
+            f"the score gave {shape_text(tuple(raw.shape))} for query "
+            f"{shape_text(tuple(query.shape))} and key {shape_text(tuple(key.shape))}; expected "
+            f"(…, Q, K) = (…, {expected[0]}, {expected[1]}): a score of every pair, for any tile"
+        )
+    if isinstance(raw, torch.Tensor) and raw.dtype in (torch.float16, torch.bfloat16):
+        raw = raw.float()
+    if bias is not None:
+        raw = raw + xp.astype(bias, raw.dtype, copy=False)
+    return call.parts.normalizer(raw, allowed), allowed
+
+
+def score_of(call: Call, queries: range) -> Callable[[Any, Any], Any]:
+    """The call's score for a block of its queries."""
+    score = call.parts.score
+    return score.rows(queries) if isinstance(score, Score) else score

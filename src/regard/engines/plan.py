@@ -1,0 +1,67 @@
+"""Which engine computes a call, and why not the others."""
+
+from dataclasses import dataclass, field
+from types import ModuleType
+
+from regard.engines import reference, sdpa, streaming
+from regard.engines.call import Call
+from regard.errors import EngineError, UnknownName
+
+# In order of preference; the fused additive engines stand between sdpa and streaming.
+ENGINES: dict[str, ModuleType] = {
+    "sdpa": sdpa,
+    "streaming": streaming,
+    "reference": reference,
+}
+
+ABOUT = {
+    "sdpa": "torch's fused kernel; linear memory",
+    "streaming": "blocks of queries, computed again in the backward pass; linear memory",
+    "reference": "the formula as it stands; holds all (Q, K) weights",
+}
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The engine that takes a call, and what each of the others says.
+
+    Attributes:
+        engine: the name of the engine that computes the call.
+        refusals: for each engine that cannot take the call, the reason.
+    """
+
+    engine: str
+    refusals: dict[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return "\n".join(f"{name:<10} {self._says(name)}" for name in ENGINES)
+
+    def _says(self, name: str) -> str:
+        if name == self.engine:
+            return f"takes it: {ABOUT[name]}"
+        if name in self.refusals:
+            return f"cannot: {self.refusals[name]}"
+        return f"could: {ABOUT[name]}"
+
+
+def plan(call: Call, engine: str = "auto") -> Plan:
+    """The plan of a call; ``engine`` other than "auto" is taken or refused, never replaced.
+
+    Raises:
+        UnknownName: no engine is called so.
+        EngineError: the engine asked for cannot take the call; the message has the reasons.
+    """
+    if engine not in ("auto", *ENGINES):
+        raise UnknownName(
+            f"no engine is called {engine!r}; the engines are auto, {', '.join(ENGINES)}"
+        )
+    answers = {name: module.refuse(call) for name, module in ENGINES.items()}
+    refusals = {name: reason for name, reason in answers.items() if reason is not None}
+    if engine in refusals:
+        raise EngineError(f"engine={engine!r} cannot take this call: {refusals[engine]}")
+    if engine == "auto":
+        able = [name for name in ENGINES if name not in refusals]
+        if not able:
+            raise EngineError("no engine can take this call:\n" + str(Plan("", refusals)))
+        engine = able[0]
+    return Plan(engine, refusals)

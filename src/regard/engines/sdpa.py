@@ -1,0 +1,163 @@
+"""Inner products with softmax, on torch's fused ``scaled_dot_product_attention``.
+
+torch takes its fused kernel only for 4-D inputs of equal width, and falls back to writing (Q, K)
+down without a word otherwise. So every call is brought to that form: leading dimensions folded
+into two, shared heads expanded and not copied, values padded to the width of the keys, masks
+handed over in blocks. A call that cannot be brought there is refused, and ``streaming`` takes it.
+
+Cost: O(Q·K·E) time; memory O(Q + K), plus ``blocks.PAIRS_AT_ONCE`` entries of a mask.
+"""
+
+from math import prod
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Bool, Float
+from torch import Tensor
+
+from regard.engines import blocks
+from regard.engines.call import Call
+from regard.engines.formula import allowed_and_bias, score_of, seen, shield
+from regard.grid import Grid
+from regard.normalizers import softmax
+from regard.scores import InnerProduct, Score
+
+
+def refuse(call: Call) -> str | None:
+    """Why this engine cannot take the call; None: it can."""
+    score, bias = call.parts.score, call.parts.bias
+    if not call.is_torch:
+        return "it computes torch tensors only"
+    if not (isinstance(score, Score) and score.is_inner_product):
+        return "the score is not an inner product"
+    if call.parts.normalizer is not softmax:
+        return "the normalizer is not softmax"
+    if bias is not None and bias.learned:
+        return "torch's fused kernel gives no gradient to a bias"
+    if call.dropout_p:
+        return "torch's fused kernel has no dropout on every device"
+    if not prod((*call.batch, call.n_queries, call.n_keys, call.query.shape[-1])):
+        return "there is nothing to compute: a dimension is 0"
+    if call.value is not None and not call.value.shape[-1]:
+        return "the values have no features"
+    return None
+
+
+def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
+    """weights @ value, fused."""
+    mask, everything = call.parts.mask, range(call.n_queries)
+    triangle = mask is not None and mask.is_triangle(call.grid) and call.parts.bias is None
+
+    def compute(grid: Grid, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        allowed, bias = (None, None) if triangle else allowed_and_bias(call, grid)
+        if call.groups > 1 and allowed is not None and allowed.ndim > 2 and allowed.shape[-3] > 1:
+            key, value = call.per_query_head(key), call.per_query_head(value)
+        query, key = shield(call, query, key, allowed)
+        value = seen(call, value, allowed)
+        score = score_of(call, grid.queries)
+        assert isinstance(score, Score)
+        form = score.lower(query, key)
+        assert form is not None
+        if allowed is None:
+            return _fused(call, form, value, bias, triangle)
+        sees = allowed.any(-1, keepdim=True)
+        # A row of −∞ has no softmax: let a blind query see everything, and drop what it saw.
+        output = _fused(call, form, value, _additive(allowed | ~sees, bias), False)
+        return torch.where(sees, output, 0.0)
+
+    if triangle:
+        whole = [blocks.Block(everything, range(call.n_keys))]
+        return blocks.run(call, everything, whole, compute)
+    cuts = blocks.cut(call, everything, _tile_entries_per_row(call))
+    return blocks.run(call, everything, cuts, compute)
+
+
+def _tile_entries_per_row(call: Call) -> int:
+    """Entries of mask and bias that one query needs: they are all that is not linear here."""
+    mask, bias = call.parts.mask, call.parts.bias
+    corner = call.grid.at(range(1), range(1))
+    leads = [part.tile(corner).shape[:-2] for part in (mask, bias) if part is not None]
+    per_key = (mask is None or mask.per_key) and bias is None
+    return 0 if per_key else prod(torch.broadcast_shapes(*leads)) * call.n_keys
+
+
+def _additive(allowed: Bool[Tensor, "*batch q k"], bias: Tensor | None) -> Tensor:
+    return allowed if bias is None else torch.where(allowed, bias, -torch.inf)
+
+
+def _fused(
+    call: Call, form: InnerProduct, value: Tensor, mask: Tensor | None, triangle: bool
+) -> Float[Tensor, "*batch q V"]:
+    query, key, width = form.query, form.key, value.shape[-1]
+    features = max(query.shape[-1], width)
+    folded = [_fold(call, _widened(x, features), x is query) for x in (query, key, value)]
+    lead = call.batch
+    if call.groups > 1:
+        lead = (*lead[:-1], lead[-1] // call.groups, call.groups)
+    cut = _where_to_fold(lead, folded)
+    if mask is not None:
+        mask = mask if mask.dtype == torch.bool else mask.to(query.dtype)
+        mask = _fold_mask(call, mask.expand(*mask.shape[:-1], key.shape[-2]), len(lead))
+        mask = _four(mask, _lead_of_mask(mask, lead, cut), cut)
+    output = F.scaled_dot_product_attention(
+        *(_four(x, lead, cut) for x in folded),
+        attn_mask=mask,
+        is_causal=triangle,
+        scale=form.scale,
+    )
+    return output[..., :width].reshape(*call.batch, query.shape[-2], width)
+
+
+def _widened(x: Tensor, features: int) -> Tensor:
+    x = x if x.shape[-1] == features else F.pad(x, (0, features - x.shape[-1]))
+    return x if x.stride(-1) == 1 else x.contiguous()
+
+
+def _fold(call: Call, x: Tensor, is_query: bool) -> Tensor:
+    """Heads as (shared, group): key and value then broadcast along the group, without a copy."""
+    if call.groups == 1:
+        return x
+    heads = x.shape[-3]
+    split = call.groups if is_query or heads == call.batch[-1] else 1
+    return x.unflatten(-3, (heads // split, split))
+
+
+def _fold_mask(call: Call, mask: Tensor, rank: int) -> Tensor:
+    if call.groups > 1 and mask.ndim > 2:
+        split = call.groups if mask.shape[-3] > 1 else 1
+        mask = mask.unflatten(-3, (mask.shape[-3] // split, split))
+    return mask[(None,) * (rank + 2 - mask.ndim)]
+
+
+def _lead_of_mask(mask: Tensor, lead: tuple[int, ...], cut: int) -> tuple[int, ...]:
+    """The mask's leading shape, grown only inside a half that it does not broadcast over."""
+    own, halves = mask.shape[:-2], (slice(None, cut), slice(cut, None))
+    return tuple(
+        size for half in halves for size in (own[half] if prod(own[half]) == 1 else lead[half])
+    )
+
+
+def _four(x: Tensor, lead: tuple[int, ...], cut: int) -> Tensor:
+    if x.ndim == 4 and len(lead) == 2 and x.shape[:2] == lead:
+        return x
+    x = x.expand(*lead, *x.shape[-2:])
+    return x.reshape(prod(lead[:cut]), prod(lead[cut:]), *x.shape[-2:])
+
+
+def _where_to_fold(lead: tuple[int, ...], tensors: list[Tensor]) -> int:
+    """Where to cut the leading dimensions in two, so that the fewest tensors have to be copied."""
+    if len(lead) < 3:
+        return min(1, len(lead))
+
+    def copies(cut: int) -> int:
+        return sum(not _folds(x.expand(*lead, *x.shape[-2:]), cut, len(lead)) for x in tensors)
+
+    return min(range(len(lead), -1, -1), key=lambda cut: (copies(cut), abs(cut - len(lead) + 1)))
+
+
+def _folds(x: Tensor, cut: int, rank: int) -> bool:
+    pairs = [i for i in range(rank - 1) if i + 1 != cut]
+    return all(
+        x.shape[i] == 1 or x.shape[i + 1] == 1 or x.stride(i) == x.stride(i + 1) * x.shape[i + 1]
+        for i in pairs
+    )

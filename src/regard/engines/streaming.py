@@ -1,0 +1,85 @@
+"""Any score, mask, bias and normalizer, in blocks of queries: the engine that is never refused.
+
+A block's scores exist, its weights exist, and both are gone when its output is there; the backward
+pass computes them again. Where a score makes a feature vector of each pair (additive, a user's
+function), a block is cut once more, along the keys.
+
+Cost: the score's time, twice in training; memory O(Q + K), plus ``blocks.PAIRS_AT_ONCE`` pairs.
+"""
+
+from collections.abc import Callable
+from math import prod
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from jaxtyping import Float
+from torch import Tensor
+
+from regard.engines import blocks
+from regard.engines.call import Call
+from regard.engines.formula import score_of, seen, weigh
+from regard.grid import Grid
+from regard.scores import Score
+
+FEATURES_AT_ONCE = 8 * 2**20
+"""Numbers of a pairwise score's (q, k, D) tile that exist at one time: 32 MiB in float32."""
+
+
+def refuse(call: Call) -> str | None:
+    """Why this engine cannot take the call; None: it can."""
+    if not call.is_torch:
+        return "it computes torch tensors only"
+    return None
+
+
+def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
+    """weights @ value, block by block."""
+
+    def compute(grid: Grid, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        weight, allowed = _weigh(call, grid, query, key)
+        weight = F.dropout(weight.to(value.dtype), call.dropout_p)
+        output = weight @ seen(call, call.per_query_head(value), allowed)
+        return output.expand(*call.batch, *output.shape[-2:])
+
+    return _run(call, range(call.n_queries), compute)
+
+
+def weights(call: Call, queries: range) -> Float[Tensor, "*batch q K"]:
+    """Rows of the weights, ``(*batch, q, K)``, in the dtype of the query; only they are computed."""
+
+    def compute(grid: Grid, query: Tensor, key: Tensor, _: None) -> Tensor:
+        weight = _weigh(call, grid, query, key)[0].to(call.query.dtype)
+        around = (grid.keys.start, call.n_keys - grid.keys.stop)
+        return F.pad(weight, around).expand(*call.batch, len(grid.queries), call.n_keys)
+
+    return _run(call, queries, compute)
+
+
+def _run(call: Call, queries: range, compute: Callable[..., Tensor]) -> Tensor:
+    return blocks.run(call, queries, blocks.cut(call, queries, blocks.pairs_per_row(call)), compute)
+
+
+def _weigh(call: Call, grid: Grid, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor | None]:
+    if not len(grid.keys) or not len(grid.queries):
+        # Zeros that still hang on query and key, so that backward finds its way.
+        empty = query[..., :1] @ call.per_query_head(key)[..., :1].mT
+        return empty, None
+    score = score_of(call, grid.queries)
+    if not (isinstance(score, Score) and score.is_inner_product):
+        score = _tiled(call, score)
+    return weigh(call, grid, query, call.per_query_head(key), score)
+
+
+def _tiled(call: Call, score: Callable[[Any, Any], Any]) -> Callable[[Tensor, Tensor], Tensor]:
+    """The same score, called on tiles of keys so small that its feature vectors fit."""
+
+    def on_tiles(query: Tensor, key: Tensor) -> Tensor:
+        per_key = prod(call.batch) * query.shape[-2] * max(query.shape[-1], key.shape[-1])
+        length = max(1, FEATURES_AT_ONCE // max(per_key, 1))
+        if length >= key.shape[-2]:
+            return score(query, key)
+        tiles = [blocks.remembered(call, score, query, k) for k in key.split(length, dim=-2)]
+        return torch.cat(tiles, dim=-1)
+
+    return on_tiles

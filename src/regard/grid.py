@@ -1,0 +1,111 @@
+"""A rectangle of the (query, key) plane: what a mask or a bias is asked about.
+
+Engines never ask for the whole plane. They ask for the rectangle they are at, so a mask costs the
+memory of that rectangle and nothing else.
+"""
+
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+import numpy as np
+import torch
+
+from regard.errors import ShapeError
+
+Array: TypeAlias = torch.Tensor | np.ndarray
+"""A torch tensor, a NumPy array, or an array of another library that keeps the array API."""
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Rows ``queries`` and columns ``keys`` of scores of shape ``(*batch, n_queries, n_keys)``."""
+
+    batch: tuple[int, ...]
+    n_queries: int
+    n_keys: int
+    queries: range
+    keys: range
+    xp: Any
+    device: Any
+
+    def at(self, queries: range, keys: range) -> "Grid":
+        """Another rectangle of the same plane."""
+        return Grid(self.batch, self.n_queries, self.n_keys, queries, keys, self.xp, self.device)
+
+    @property
+    def pattern(self) -> str:
+        """The plane's shape in words, for messages."""
+        return shape_text((*self.batch, self.n_queries, self.n_keys))
+
+    def asarray(self, values: Any) -> Any:
+        """``values`` (a list, an array of any library) as an array of this plane's library."""
+        if self.xp.__name__.endswith("torch"):
+            return torch.as_tensor(values, device=self.device)
+        if isinstance(values, torch.Tensor):
+            values = values.detach().cpu().numpy()
+        return self.xp.asarray(values, device=self.device)
+
+    def indices(self, along: range) -> Any:
+        return self.xp.arange(along.start, along.stop, device=self.device)
+
+    def per_query(self, values: Any, what: str) -> Any:
+        """``(Q,)`` or ``(*batch's first dimensions, Q)`` as ``(…, q, 1)`` for this rectangle."""
+        rows = self._leftmost(values, self.n_queries, what, "Q")
+        return rows[..., self.queries.start : self.queries.stop, None]
+
+    def per_key(self, values: Any, what: str) -> Any:
+        """``(K,)`` or ``(*batch's first dimensions, K)`` as ``(…, 1, k)`` for this rectangle."""
+        columns = self._leftmost(values, self.n_keys, what, "K")
+        return columns[..., None, self.keys.start : self.keys.stop]
+
+    def per_row_of_batch(self, values: Any, what: str) -> Any:
+        """A number per row of the batch (the leftmost dimensions) as ``(…, 1, 1)``."""
+        array = self.asarray(values)
+        self._check_batch(tuple(array.shape), tuple(array.shape), what, "(*batch)")
+        ones = (1,) * (len(self.batch) - array.ndim + 2)
+        return self.xp.reshape(array, (*array.shape, *ones))
+
+    def dense(self, values: Any, what: str) -> Any:
+        """``(Q, K)`` or full rank, cut to this rectangle; dimensions of 1 broadcast."""
+        shape, plane = tuple(values.shape), (*self.batch, self.n_queries, self.n_keys)
+        fits = len(shape) in (2, len(plane)) and all(
+            have in (1, want) for have, want in zip(reversed(shape), reversed(plane), strict=False)
+        )
+        if not fits:
+            raise ShapeError(
+                f"{what} wants (Q, K) = {shape_text(plane[-2:])} or the full rank "
+                f"(*batch, Q, K) = {self.pattern}, and came as {shape_text(shape)}"
+            )
+        rows = slice(None) if shape[-2] == 1 else slice(self.queries.start, self.queries.stop)
+        columns = slice(None) if shape[-1] == 1 else slice(self.keys.start, self.keys.stop)
+        return self.asarray(values[..., rows, columns])
+
+    def _leftmost(self, values: Any, length: int, what: str, letter: str) -> Any:
+        array = self.asarray(values)
+        shape = tuple(array.shape)
+        if not shape or shape[-1] != length:
+            raise ShapeError(
+                f"{what} wants ({letter},) = ({length},) or (*batch, {letter}) where the scores "
+                f"are {self.pattern}, and came as {shape_text(shape)}"
+            )
+        self._check_batch(shape[:-1], shape, what, f"({letter},) or (*batch, {letter})")
+        ones = (1,) * (len(self.batch) - array.ndim + 1) if array.ndim > 1 else ()
+        return self.xp.reshape(array, (*shape[:-1], *ones, length))
+
+    def _check_batch(
+        self, lead: tuple[int, ...], shape: tuple[int, ...], what: str, pattern: str
+    ) -> None:
+        # Lengths and ids belong to the batch, the leftmost dimensions; aligning them to the right
+        # would hand the lengths of sentences to the heads whenever the two numbers agree.
+        if len(lead) > len(self.batch) or any(
+            have not in (1, want) for have, want in zip(lead, self.batch, strict=False)
+        ):
+            raise ShapeError(
+                f"{what} wants {pattern}, aligned to the leftmost dimensions of the scores "
+                f"(*batch, Q, K) = {self.pattern}, and came as {shape_text(shape)}"
+            )
+
+
+def shape_text(shape: tuple[int, ...]) -> str:
+    """``(2, 3)`` for messages, also where a size is symbolic."""
+    return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"

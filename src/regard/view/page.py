@@ -1,0 +1,166 @@
+"""One HTML page that holds everything it shows: no scripts, no files beside it, no network.
+
+    page.write("run.html", page.page("A run", [
+        page.Section("Loss", page.figure(svg.curves(...), "Loss by step")),
+        page.Section("Settings", page.table(["name", "value"], rows)),
+    ]))
+
+``paragraph``, ``table``, ``figure`` and ``preformatted`` return HTML; join them with ``+``.
+"""
+
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from regard.errors import ShapeError
+from regard.view.characters import escape
+
+# Even if markup slipped through, the browser would load nothing and run nothing.
+POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+STYLE = """
+:root { color-scheme: light dark; --text: #1b1f24; --faint: #5a6472; --line: #d5dae1;
+  --paper: #ffffff; --shade: #f4f6f8; }
+@media (prefers-color-scheme: dark) {
+  :root { --text: #e4e8ee; --faint: #9ba6b5; --line: #343c47; --paper: #14181d; --shade: #1d232a; }
+}
+body { margin: 0; background: var(--paper); color: var(--text);
+  font: 16px/1.55 system-ui, sans-serif; }
+main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
+h1 { font-size: 1.7rem; line-height: 1.25; margin: 0 0 1rem; }
+h2 { font-size: 1.2rem; margin: 2.2rem 0 .6rem; padding-bottom: .3rem;
+  border-bottom: 1px solid var(--line); }
+h1, h2, p, figcaption, td, th { overflow-wrap: anywhere; }
+p { max-width: 44rem; white-space: pre-line; }
+figure { margin: 1rem 0 1.6rem; }
+figcaption { color: var(--faint); font-size: .9rem; }
+.wide { overflow-x: auto; }
+svg { display: block; }
+table { border-collapse: collapse; font-size: .95rem; font-variant-numeric: tabular-nums; }
+th, td { padding: .3rem .8rem; text-align: start; border-bottom: 1px solid var(--line);
+  min-width: 2rem; vertical-align: top; }
+thead th { color: var(--faint); font-weight: 600; }
+tbody th { font-weight: 500; }
+.number { text-align: end; }
+pre { margin: .8rem 0; padding: .8rem 1rem; background: var(--shade); border-radius: 6px;
+  overflow-x: auto; font: 13px/1.45 ui-monospace, 'DejaVu Sans Mono', monospace; }
+""".strip()
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, plain text, and below it HTML made by the functions of this module."""
+
+    heading: str
+    html: str
+
+
+def page(title: str, sections: Sequence[Section], *, lang: str = "en") -> str:
+    """The sections as the text of one HTML5 file, light or dark as the reader prefers.
+
+    The title, headings and all text given to ``paragraph``, ``table``, ``figure`` captions and
+    ``preformatted`` are escaped; only ``Section.html`` and figures are taken as markup.
+    """
+    body = "\n".join(
+        f"<section>\n<h2>{escape(section.heading)}</h2>\n{section.html}\n</section>"
+        for section in sections
+    )
+    return f"""<!DOCTYPE html>
+<html lang="{escape(lang)}">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}</title>
+<style>
+{STYLE}
+</style>
+</head>
+<body>
+<main>
+<h1>{escape(title)}</h1>
+{body}
+</main>
+</body>
+</html>
+"""
+
+
+def paragraph(text: str) -> str:
+    """Running text; its line breaks are kept, its direction is that of its script.
+
+    >>> paragraph("1 < 2")
+    '<p dir="auto">1 &lt; 2</p>'
+    """
+    return f'<p dir="auto">{escape(text)}</p>'
+
+
+def table(headers: Sequence[str], rows: Sequence[Sequence[object]]) -> str:
+    """A table: one header per column, the first cell of each row heading that row.
+
+    Cells are shown by ``str``; numbers stand at the right. Raises ShapeError for a row that does
+    not have one cell per header.
+    """
+    head = "".join(f'<th scope="col" dir="auto">{escape(header)}</th>' for header in headers)
+    lines = []
+    for number, row in enumerate(rows):
+        if len(row) != len(headers):
+            raise ShapeError(
+                f"a table's row must have one cell per header, {len(headers)}; "
+                f"row {number} has {len(row)}"
+            )
+        cells = "".join(_cell(cell, heads=i == 0) for i, cell in enumerate(row))
+        lines.append(f"<tr>{cells}</tr>")
+    body = "\n".join(lines)
+    return _wide(
+        f"<table>\n<thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody>\n</table>", "table"
+    )
+
+
+def figure(svg: str, caption: str) -> str:
+    """A drawing of ``regard.view.svg``, taken as markup, above its caption, plain text.
+
+    A drawing wider than the screen scrolls by itself.
+    """
+    drawing = _wide(svg, caption)
+    return f'<figure>\n{drawing}\n<figcaption dir="auto">{escape(caption)}</figcaption>\n</figure>'
+
+
+def preformatted(text: str) -> str:
+    """Text in a fixed-width face, with its spaces and line breaks as they are."""
+    return f'<pre tabindex="0">{escape(text)}</pre>'
+
+
+def write(path: str | os.PathLike[str], html: str) -> None:
+    """Write the page as UTF-8, wholly or not at all: a reader never finds half of it.
+
+    It goes into a new file in the same folder, reaches the disk, and then takes the name. Where
+    that fails, the new file is removed, what stood at ``path`` is left, and the error is raised.
+    """
+    path = Path(path)
+    new = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    try:
+        with new.open("xb") as file:
+            file.write(html.encode())
+            file.flush()
+            os.fsync(file.fileno())
+        new.replace(path)
+    except BaseException:
+        new.unlink(missing_ok=True)
+        raise
+
+
+def _cell(cell: object, *, heads: bool) -> str:
+    number = ' class="number"' if isinstance(cell, int | float) else ""
+    text = escape(str(cell))
+    if heads:
+        return f'<th scope="row" dir="auto"{number}>{text}</th>'
+    return f'<td dir="auto"{number}>{text}</td>'
+
+
+def _wide(content: str, label: str) -> str:
+    # Reachable by keyboard, which is how some readers scroll.
+    name = escape(label)
+    return f'<div class="wide" tabindex="0" role="region" aria-label="{name}">{content}</div>'

@@ -1,0 +1,162 @@
+"""The heatmap of an alignment as a picture file, drawn by matplotlib.
+
+matplotlib is an extra, imported by the first call and without pyplot: no window, no global state.
+"""
+
+import io
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from regard.errors import MissingExtra, UnknownName
+from regard.view import colors
+from regard.view.alignment import Alignment
+from regard.view.characters import clip, columns, visible
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+CELL = 0.3  # inches
+LARGEST = 60.0  # inches of cells along one side; a larger alignment gets smaller cells
+DOTS = 200  # per inch
+LONGEST_TOKEN = 24  # columns
+TEXT = "#1b1f24"
+
+# What matplotlib would stamp on a file: the day, and its own version.
+UNSTAMPED: dict[str, dict[str, None]] = {
+    "png": {"Software": None},
+    "svg": {"Date": None, "Creator": None},
+    "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
+}
+
+# Fonts that draw any character as a box or nothing, and coloured ones, which matplotlib cannot.
+UNFIT_FONTS = ("Last Resort", "LastResort", "Adobe Blank", "Emoji")
+
+
+def save(alignment: Alignment, path: str | os.PathLike[str]) -> None:
+    """Save the heatmap: source tokens on top, target tokens at the left, a colour bar at the side.
+
+    The suffix of ``path`` chooses the format: PNG, or another that matplotlib knows. The same
+    alignment gives the same bytes of PNG, on machines with the same matplotlib and fonts. The
+    picture grows with the alignment, about 60 dots per token.
+
+    Text is set in DejaVu Sans, which comes with matplotlib; characters it lacks are taken from
+    the installed fonts that have them, and where none has, written as code points (U+4E00).
+    Finding that out opens every installed font once.
+
+    Raises MissingExtra without matplotlib, and UnknownName for a suffix it does not know.
+    """
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+    except ImportError as error:
+        raise MissingExtra(
+            "picture.save draws with matplotlib, which is missing: pip install 'regard[view]'"
+        ) from error
+    path = Path(path)
+    suffix = path.suffix.lower().lstrip(".")
+    known = FigureCanvasAgg.get_supported_filetypes()
+    if suffix not in known:
+        raise UnknownName(f"{path.name!r} must end in one of {', '.join('.' + s for s in known)}")
+    figure = _draw(alignment)
+    FigureCanvasAgg(figure)
+    picture = io.BytesIO()
+    figure.savefig(
+        picture,
+        format=suffix,
+        dpi=DOTS,
+        bbox_inches="tight",
+        pad_inches=0.15,
+        metadata=UNSTAMPED.get(suffix),
+    )
+    path.write_bytes(picture.getvalue())
+
+
+def _draw(alignment: Alignment) -> "Figure":
+    from matplotlib.colors import ListedColormap
+    from matplotlib.figure import Figure
+
+    source = [clip(visible(token), LONGEST_TOKEN) for token in alignment.source]
+    target = [clip(visible(token), LONGEST_TOKEN) for token in alignment.target]
+    title = alignment.title
+    fonts, lacking = _fonts("".join([*source, *target, title]))
+    source, target = _spelt(source, lacking), _spelt(target, lacking)
+    (title,) = _spelt([title], lacking)
+
+    rows, cols = max(len(target), 1), max(len(source), 1)
+    cell = min(CELL, LARGEST / max(rows, cols))
+    figure = Figure(figsize=(cell * cols, cell * rows), facecolor="white")
+    axes = figure.add_axes((0, 0, 1, 1))
+    ramp = [colors.hexadecimal(colors.ramp(i / 255)) for i in range(256)]
+    image = axes.imshow(
+        alignment.weights if alignment.weights.size else np.full((rows, cols), np.nan),
+        cmap=ListedColormap(ramp, "regard").with_extremes(bad="#eceff2"),
+        vmin=0,
+        vmax=1,
+        aspect="auto",
+        interpolation="nearest",
+        extent=(0, cols, rows, 0),
+    )
+    axes.set_axis_off()
+    axes.hlines(range(1, rows), 0, cols, color="white", linewidth=0.8)
+    axes.vlines(range(1, cols), 0, rows, color="white", linewidth=0.8)
+    size = 72 * cell * 0.5  # points: half the height of a cell
+    style = {"family": fonts, "color": TEXT, "parse_math": False, "usetex": False}
+    gap = 0.25
+    slanted = any(columns(token) > 2 for token in source)
+    for k, token in enumerate(source):
+        place = {"rotation": 45, "ha": "left"} if slanted else {"ha": "center"}
+        axes.text(k + 0.5, -gap, token, va="bottom", size=size, **place, **style)
+    for q, token in enumerate(target):
+        axes.text(-gap, q + 0.5, token, va="center", ha="right", size=size, **style)
+    if title:
+        above = 1.6 + (0.45 * max(map(columns, source), default=0) if slanted else 0.0)
+        axes.text(0, -above, title, va="bottom", ha="left", size=12, **style)
+    bar = figure.add_axes((1 + 0.12 / (cell * cols), 0, 0.1 / (cell * cols), 1))
+    figure.colorbar(image, cax=bar, ticks=[0, 1])
+    bar.tick_params(length=0, labelsize=9, labelcolor=TEXT, labelfontfamily="DejaVu Sans")
+    return figure
+
+
+def _spelt(tokens: Iterable[str], lacking: set[str]) -> list[str]:
+    return ["".join(f"U+{ord(c):04X}" if c in lacking else c for c in token) for token in tokens]
+
+
+def _fonts(text: str) -> tuple[list[str], set[str]]:
+    """Names of fonts that together have the characters of the text, and those no font has."""
+    names = ["DejaVu Sans"]
+    lacking = set(text) - {" "} - _covered(text, names[0])
+    for name in _installed():
+        if not lacking:
+            break
+        found = _covered("".join(lacking), name)
+        if found:
+            names.append(name)
+            lacking -= found
+    return names, lacking
+
+
+def _installed() -> Iterator[str]:
+    from matplotlib.font_manager import fontManager
+
+    fits = {
+        font.name
+        for font in fontManager.ttflist
+        if font.style == "normal" and not any(unfit in font.name for unfit in UNFIT_FONTS)
+    }
+    # Noto Sans first, in whose family scripts look alike; then by name, to choose the same always.
+    return iter(sorted(fits, key=lambda name: (not name.startswith("Noto Sans"), name)))
+
+
+def _covered(text: str, name: str) -> set[str]:
+    """The characters of the text for which matplotlib finds a glyph under this font name."""
+    from matplotlib.font_manager import FontProperties, fontManager, get_font
+
+    found: set[str] = set()
+    with suppress(OSError, RuntimeError, ValueError):  # a font file that cannot be read
+        font = get_font(fontManager.findfont(FontProperties(family=[name])))
+        found = {c for c in text if font.get_char_index(ord(c))}
+    return found
