@@ -39,12 +39,13 @@ def dates(seed: int = 0, *, train: int = 40_000, valid: int = 1_000, test: int =
     take theirs from it: first test, then valid, then train. So the test part of a seed is the
     same for any size of the others. Each day is written in a form drawn from those of its month.
 
-    Cost: about 1 second for the sizes given, half of it for reading Babel's data, which is kept.
+    Cost: about 1 second on one core for these sizes, half of it for Babel's data, read once.
     Raises RangeError for sizes below 0 or above the 219,146 days together, and MissingExtra where
     Babel is not installed.
     """
+    total = train + valid + test
     days = list(range(FIRST.toordinal(), LAST.toordinal() + 1))
-    if min(train, valid, test) < 0 or train + valid + test > len(days):
+    if min(train, valid, test) < 0 or total > len(days):
         raise RangeError(
             f"train, valid and test must be 0 or more and together at most {len(days):,}, a date "
             f"for each pair: got train={train:,}, valid={valid:,}, test={test:,}"
@@ -52,9 +53,7 @@ def dates(seed: int = 0, *, train: int = 40_000, valid: int = 1_000, test: int =
     # random takes texts as seeds by their SHA-512, which no run of Python changes
     Random(f"{seed} days").shuffle(days)
     return Splits(
-        train=_write(
-            days[test + valid : test + valid + train], Random(f"{seed} train"), MISSPELLED
-        ),
+        train=_write(days[test + valid : total], Random(f"{seed} train"), MISSPELLED),
         valid=_write(days[test : test + valid], Random(f"{seed} valid")),
         test=_write(days[:test], Random(f"{seed} test")),
     )

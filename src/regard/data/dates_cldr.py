@@ -138,9 +138,9 @@ def _months(locale: "Locale", part: _Part, digits: dict[int, str]) -> tuple[str,
     width = "abbreviated" if part.width == 3 else "wide"
     names = get_month_names(width, part.context, locale)
     if _NO_NAME.fullmatch(names[1]):
-        # The CLDR lets wide names stand in for short ones that it lacks. Babel forgets that (it
-        # says M01) once the process has used a locale without any names: dates must not depend
-        # on what was done before.
+        # The CLDR lets wide names stand in for short ones that it lacks. Babel forgets that and
+        # says M01 once the process has used a locale without any names (its issue 1234), but
+        # dates must not depend on what was done before.
         names = get_month_names("wide", part.context, locale)
     return tuple(names[i] for i in range(1, 13))
 

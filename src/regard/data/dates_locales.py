@@ -19,7 +19,7 @@ LOCALES: Final = (
     *("hi", "kok", "mr", "ne", "as", "bn", "pa", "gu", "or", "ta", "te", "kn", "ml", "si"),
     # Ol Chiki, Tibetan, Thai, Lao, Khmer, Burmese
     *("sat", "dz", "th", "lo", "km", "my"),
-    # Hangul, Han, kana
+    # Hangul, Han
     *("ko", "ja", "yue", "zh", "zh_Hant"),
 )
 """CLDR locales whose months have names of their own in Babel's data."""

@@ -22,9 +22,9 @@ def misspell(text: str, random: Random) -> str:
     The letter becomes another, comes twice, is left out, or changes places with the letter after
     it. Another letter is a neighbour on the keyboard where the letter is one of A to Z (with or
     without accents), else one of the same script from the text, or near it in Unicode where the
-    text has none. Digits stay as they are, and a letter that stands between two of them is never
-    left out, for that would make one number of two. A text without letters is returned unchanged;
-    every other text is changed.
+    text has none. Digits stay as they are. Never left out are a letter between two digits, for
+    one number would be made of two, and the only letter, for nothing could be read any more. A
+    text without letters is returned unchanged; every other text is changed.
     """
     places = [place for place, letter in enumerate(text) if letter.isalpha()]
     if not places:
@@ -35,7 +35,7 @@ def misspell(text: str, random: Random) -> str:
     kinds = [before + letter * 2 + after]
     if others := _others(letter, text):
         kinds.append(before + random.choice(others) + after)
-    if not (before[-1:].isdecimal() and after[:1].isdecimal()):
+    if len(places) > 1 and not (before[-1:].isdecimal() and after[:1].isdecimal()):
         kinds.append(before + after)
     if after[:1].isalpha() and after[0] != letter:
         kinds.append(before + after[0] + letter + after[1:])
@@ -43,19 +43,23 @@ def misspell(text: str, random: Random) -> str:
 
 
 def _others(letter: str, text: str) -> list[str]:
-    """List the letters that may be typed for ``letter``, in its case and in a fixed order."""
+    """List the letters that may be typed for ``letter``."""
     key = unicodedata.normalize("NFD", letter)[0].lower()
-    near = NEIGHBOURS.get(key) or _alike(letter, text)
-    near = near or _alike(letter, map(chr, range(max(0, ord(letter) - 4), ord(letter) + 5)))
+    around = map(chr, range(max(0, ord(letter) - 4), ord(letter) + 5))
+    return (
+        _unlike(letter, NEIGHBOURS.get(key, ""))
+        or _unlike(letter, (other for other in text if _script(other) == _script(letter)))
+        or _unlike(letter, (other for other in around if _script(other) == _script(letter)))
+    )
+
+
+def _unlike(letter: str, others: Iterable[str]) -> list[str]:
+    """List the letters among ``others``, in the case of ``letter``, that are not it."""
     if letter.isupper():
-        near = [other.upper() for other in near]
+        others = map(str.upper, others)
     elif letter.islower():
-        near = [other.lower() for other in near]
-    return sorted({other for other in near if len(other) == 1 and other != letter})
-
-
-def _alike(letter: str, others: Iterable[str]) -> list[str]:
-    return [other for other in others if other.isalpha() and _script(other) == _script(letter)]
+        others = map(str.lower, others)
+    return sorted({o for o in others if len(o) == 1 and o.isalpha() and o != letter})
 
 
 def _script(letter: str) -> str:

@@ -10,7 +10,6 @@ SYMBOLS = {
     " ": "␣",
     "\t": "⇥",
     "\n": "⏎",
-    "\x7f": "␡",
     "\u200c": "∤",  # zero width non-joiner
     "\u200d": "‿",  # zero width joiner
     "\u200e": "▸",  # left-to-right mark
@@ -22,12 +21,12 @@ SYMBOLS = {
 def visible(token: str) -> str:
     """The token with every invisible character shown, so that no two lines can be confused.
 
-    A space is ␣, any other space ⍽, a line feed ⏎, a tab ⇥; other control characters are their
-    symbols (␀, ␛), and what has no symbol is its code point. A combining mark in front stands on
-    a dotted circle, and the empty token is ∅. The result is safe to print and legal in XML.
+    A space is ␣, any other space ⍽, a line feed ⏎, a tab ⇥; other control characters, and what no
+    font has, are their code points. A combining mark in front stands on a dotted circle, and the
+    empty token is ∅. The result is safe to print and legal in XML.
 
     >>> visible("le 5\\n"), visible("\\x1b[2J"), visible("\\u202e"), visible("\\u0301")
-    ('le␣5⏎', '␛[2J', 'U+202E', '◌́')
+    ('le␣5⏎', 'U+001B[2J', 'U+202E', '◌́')
     """
     if not token:
         return "∅"
@@ -48,16 +47,16 @@ def escape(text: str) -> str:
     """Running text for XML and HTML, between tags or between quotes.
 
     >>> escape("<b> & \\x00")
-    '&lt;b&gt; &amp; ␀'
+    '&lt;b&gt; &amp; U+0000'
     """
     return html.escape(printable(text, keep="\n\t"))
 
 
 def graphemes(text: str) -> Iterator[str]:
-    """The text cut into characters, each with the zero-width marks that follow it."""
+    """The text cut into characters, each with the combining marks that follow it."""
     cluster = ""
     for character in text:
-        if cluster and columns(character):
+        if cluster and columns(character) and not _is_mark(character):
             yield cluster
             cluster = ""
         cluster += character
@@ -94,8 +93,6 @@ def is_right_to_left(text: str) -> bool:
 def _symbol(character: str) -> str:
     if character in SYMBOLS:
         return SYMBOLS[character]
-    if character < " ":
-        return chr(0x2400 + ord(character))
     category = unicodedata.category(character)
     if category == "Zs":
         return "⍽"

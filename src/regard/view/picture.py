@@ -5,7 +5,9 @@ matplotlib is an extra, imported by the first call and without pyplot: no window
 
 import io
 import os
-from collections.abc import Iterable, Iterator
+import re
+import warnings
+from collections.abc import Iterable
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,13 +17,13 @@ import numpy as np
 from regard.errors import MissingExtra, UnknownName
 from regard.view import colors
 from regard.view.alignment import Alignment
-from regard.view.characters import clip, columns, visible
+from regard.view.characters import clip, columns, printable, visible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 CELL = 0.3  # inches
-LARGEST = 60.0  # inches of cells along one side; a larger alignment gets smaller cells
+LARGEST = 30.0  # inches of cells along one side; a larger alignment gets smaller cells
 DOTS = 200  # per inch
 LONGEST_TOKEN = 24  # columns
 TEXT = "#1b1f24"
@@ -33,8 +35,9 @@ UNSTAMPED: dict[str, dict[str, None]] = {
     "pdf": {"CreationDate": None, "Creator": None, "Producer": None},
 }
 
-# Fonts that draw any character as a box or nothing, and coloured ones, which matplotlib cannot.
-UNFIT_FONTS = ("Last Resort", "LastResort", "Adobe Blank", "Emoji")
+# Fonts that draw a box or nothing for everything, coloured ones, which matplotlib cannot draw, and
+# those of formulas, whose glyphs do not stand at their code points.
+UNFIT_FONT = re.compile(r"Last ?Resort|Adobe Blank|Emoji|STIX(NonUnicode|Size)|^cm\w+10$")
 
 
 def save(alignment: Alignment, path: str | os.PathLike[str]) -> None:
@@ -46,7 +49,8 @@ def save(alignment: Alignment, path: str | os.PathLike[str]) -> None:
 
     Text is set in DejaVu Sans, which comes with matplotlib; characters it lacks are taken from
     the installed fonts that have them, and where none has, written as code points (U+4E00).
-    Finding that out opens every installed font once.
+    Finding that out opens every installed font once. A mark that its letter's font lacks is a
+    box, and matplotlib's warning about that one is not passed on.
 
     Raises MissingExtra without matplotlib, and UnknownName for a suffix it does not know.
     """
@@ -64,14 +68,18 @@ def save(alignment: Alignment, path: str | os.PathLike[str]) -> None:
     figure = _draw(alignment)
     FigureCanvasAgg(figure)
     picture = io.BytesIO()
-    figure.savefig(
-        picture,
-        format=suffix,
-        dpi=DOTS,
-        bbox_inches="tight",
-        pad_inches=0.15,
-        metadata=UNSTAMPED.get(suffix),
-    )
+    with warnings.catch_warnings():
+        # A letter and the mark on it must come from one font, which may have only one of them.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
+        figure.savefig(
+            picture,
+            format=suffix,
+            dpi=DOTS,
+            facecolor="white",
+            bbox_inches="tight",
+            pad_inches=0.15,
+            metadata=UNSTAMPED.get(suffix),
+        )
     path.write_bytes(picture.getvalue())
 
 
@@ -81,7 +89,7 @@ def _draw(alignment: Alignment) -> "Figure":
 
     source = [clip(visible(token), LONGEST_TOKEN) for token in alignment.source]
     target = [clip(visible(token), LONGEST_TOKEN) for token in alignment.target]
-    title = alignment.title
+    title = printable(alignment.title)
     fonts, lacking = _fonts("".join([*source, *target, title]))
     source, target = _spelt(source, lacking), _spelt(target, lacking)
     (title,) = _spelt([title], lacking)
@@ -108,15 +116,19 @@ def _draw(alignment: Alignment) -> "Figure":
     gap = 0.25
     slanted = any(columns(token) > 2 for token in source)
     for k, token in enumerate(source):
-        place = {"rotation": 45, "ha": "left"} if slanted else {"ha": "center"}
-        axes.text(k + 0.5, -gap, token, va="bottom", size=size, **place, **style)
+        place = (
+            {"rotation": 45, "rotation_mode": "anchor", "ha": "left", "va": "baseline"}
+            if slanted
+            else {"ha": "center", "va": "bottom"}
+        )
+        axes.text(k + 0.6 if slanted else k + 0.5, -gap, token, size=size, **place, **style)
     for q, token in enumerate(target):
         axes.text(-gap, q + 0.5, token, va="center", ha="right", size=size, **style)
     if title:
-        above = 1.6 + (0.45 * max(map(columns, source), default=0) if slanted else 0.0)
+        above = 1.2 + (0.24 * max(map(columns, source), default=0) if slanted else 0.0)
         axes.text(0, -above, title, va="bottom", ha="left", size=12, **style)
     bar = figure.add_axes((1 + 0.12 / (cell * cols), 0, 0.1 / (cell * cols), 1))
-    figure.colorbar(image, cax=bar, ticks=[0, 1])
+    figure.colorbar(image, cax=bar, ticks=[0, 1], drawedges=False).outline.set_visible(False)
     bar.tick_params(length=0, labelsize=9, labelcolor=TEXT, labelfontfamily="DejaVu Sans")
     return figure
 
@@ -127,36 +139,44 @@ def _spelt(tokens: Iterable[str], lacking: set[str]) -> list[str]:
 
 def _fonts(text: str) -> tuple[list[str], set[str]]:
     """Names of fonts that together have the characters of the text, and those no font has."""
-    names = ["DejaVu Sans"]
-    lacking = set(text) - {" "} - _covered(text, names[0])
+    names: list[str] = []
+    lacking = set(text)
     for name in _installed():
-        if not lacking:
+        if names and not lacking:
             break
-        found = _covered("".join(lacking), name)
-        if found:
+        found = _covered(lacking, name)
+        if found or not names:
             names.append(name)
-            lacking -= found
+        lacking -= found
     return names, lacking
 
 
-def _installed() -> Iterator[str]:
+def _installed() -> list[str]:
+    """Names of the fonts that are there upright and regular, in the order of choice."""
     from matplotlib.font_manager import fontManager
 
-    fits = {
+    names = {
         font.name
         for font in fontManager.ttflist
-        if font.style == "normal" and not any(unfit in font.name for unfit in UNFIT_FONTS)
+        if (font.style, font.stretch) == ("normal", "normal")
+        and font.weight in (400, "normal", "regular")
+        and not UNFIT_FONT.search(font.name)
     }
-    # Noto Sans first, in whose family scripts look alike; then by name, to choose the same always.
-    return iter(sorted(fits, key=lambda name: (not name.startswith("Noto Sans"), name)))
+
+    # DejaVu Sans comes with matplotlib, the scripts of Noto Sans look alike, and the order of
+    # names chooses the same among the rest every time.
+    def rank(name: str) -> tuple[bool, bool, str]:
+        return name != "DejaVu Sans", not name.startswith("Noto Sans"), name
+
+    return sorted(names, key=rank)
 
 
-def _covered(text: str, name: str) -> set[str]:
-    """The characters of the text for which matplotlib finds a glyph under this font name."""
+def _covered(characters: set[str], name: str) -> set[str]:
+    """Those of the characters that the file matplotlib will open for this name has glyphs for."""
     from matplotlib.font_manager import FontProperties, fontManager, get_font
 
     found: set[str] = set()
-    with suppress(OSError, RuntimeError, ValueError):  # a font file that cannot be read
+    with suppress(OSError, RuntimeError):  # a font file that cannot be read
         font = get_font(fontManager.findfont(FontProperties(family=[name])))
-        found = {c for c in text if font.get_char_index(ord(c))}
+        found = {c for c in characters if font.get_char_index(ord(c))}
     return found

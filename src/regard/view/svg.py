@@ -18,7 +18,7 @@ LONGEST_TOKEN = 24  # columns; a longer token is cut, its tooltip has it whole
 LONGEST_NAME = 40
 
 WIDTH, HEIGHT = 640.0, 300.0  # of the area that curves are drawn in
-MANY_POINTS = 60  # from here on points are not marked one by one
+MANY_POINTS = 25  # from here on points are not marked one by one
 DASHES = ("none", "7 3", "2 3", "10 3 2 3", "5 2 1 2 1 2")
 
 Point = tuple[float, float]
@@ -28,7 +28,7 @@ def heatmap(alignment: Alignment) -> str:
     """The alignment as SVG: source tokens on top, target tokens at the left, a square per weight.
 
     Each square tells its weight when pointed at. A weight that is NaN is an empty dashed square.
-    The text has about 200 bytes per weight. O(Q K).
+    The text has about 150 bytes per weight. O(Q K).
     """
     source = [clip(visible(token), LONGEST_TOKEN) for token in alignment.source]
     target = [clip(visible(token), LONGEST_TOKEN) for token in alignment.target]
@@ -42,18 +42,19 @@ def heatmap(alignment: Alignment) -> str:
     parts.append(_text(left, top - reach - 10, "source", size=12))
     parts.append(_text(12, top + high / 2, "target", "middle", size=12, turn=-90))
     for k, token in enumerate(source):
-        x, y = left + CELL * (k + 0.5), top - 7
+        x, y, whole = left + CELL * (k + 0.5), top - 7, visible(alignment.source[k])
         parts.append(
-            _text(x + 4, y, token, mono=True, turn=-45, hint=alignment.source[k])
+            _text(x + 4, y, token, mono=True, turn=-45, hint=whole)
             if slanted
-            else _text(x, y, token, "middle", mono=True, hint=alignment.source[k])
+            else _text(x, y, token, "middle", mono=True, hint=whole)
         )
     for q, token in enumerate(target):
-        y = top + CELL * (q + 0.5) + 4.5
-        parts.append(_text(left - 8, y, token, "end", mono=True, hint=alignment.target[q]))
+        y, whole = top + CELL * (q + 0.5) + 4.5, visible(alignment.target[q])
+        parts.append(_text(left - 8, y, token, "end", mono=True, hint=whole))
         parts.extend(_cell(alignment, q, k, left, top) for k in range(len(source)))
     parts.append(_legend(left, top + high + 14))
-    width = max(left + wide + (reach if slanted else 0), left + 200) + 8
+    title_width = LETTER * columns(alignment.title)
+    width = left + max(wide + (reach if slanted else 0), title_width, 200) + 8
     label = f"Attention of {len(target)} target tokens over {len(source)} source tokens"
     return _svg(width, top + high + 36, label, parts)
 
@@ -131,16 +132,15 @@ def _legend(x: float, y: float) -> str:
         for i in range(steps)
     )
     end = x + 14 + size * steps
-    words = _text(x, y + 9, "0", size=12) + _text(end + 6, y + 9, "1  weight", size=12)
+    words = _text(x, y + 9, "0", size=12) + _text(end + 6, y + 9, "1 weight", size=12)
     return squares + words
 
 
 def _drawable(points: Iterable[Point], log_y: bool) -> list[Point]:
     limit = 1e300  # beyond it the width of an axis is no longer a finite number
+    lowest = 1 / limit if log_y else -limit
     found = [(float(x), float(y)) for x, y in points]
-    return [
-        (x, y) for x, y in found if abs(x) < limit and abs(y) < limit and not (log_y and y <= 0)
-    ]
+    return [(x, y) for x, y in found if abs(x) < limit and lowest < y < limit]
 
 
 def _range(values: Sequence[float], *, log: bool) -> tuple[float, float]:

@@ -25,6 +25,7 @@ SHADES = " ░▒▓█"
 LONGEST_TOKEN = 16  # columns; a longer token is cut, with … at its end
 NO_VALUE = "?"  # a weight that is NaN
 
+PLAIN = "\x1b[0m"  # ends a background colour
 LEFT_TO_RIGHT, END = "\u202d", "\u202c"  # override the direction of every character between
 ISOLATE, END_ISOLATE = "\u2068", "\u2069"  # give a word back its own direction
 
@@ -67,6 +68,7 @@ def alignment(alignment: Alignment, *, width: int | None = None, color: bool | N
         ]
         for q, token in enumerate(target):
             row = "".join(_cell(alignment.weights[q, k], cells[k], color) for k in band)
+            row += PLAIN if color else ""
             best, note = alignment.strongest(q), ""
             if best is not None and best in band:
                 percent = 100 * alignment.weights[q, best]
@@ -96,13 +98,13 @@ def _header(stacks: Sequence[Sequence[str]], cells: Sequence[int]) -> Iterator[s
 
 def _cell(weight: float, size: int, color: bool) -> str:
     if math.isnan(weight):
-        return NO_VALUE * size
+        return (PLAIN if color else "") + NO_VALUE * size
     if not color:
         return SHADES[round(min(max(weight, 0.0), 1.0) * (len(SHADES) - 1))] * size
     shade = colors.ramp(weight)
     if os.environ.get("COLORTERM") in {"truecolor", "24bit"}:
-        return "\x1b[48;2;{};{};{}m".format(*shade) + " " * size + "\x1b[0m"
-    return f"\x1b[48;5;{colors.palette_index(shade)}m{'':{size}}\x1b[0m"
+        return "\x1b[48;2;{};{};{}m".format(*shade) + " " * size
+    return f"\x1b[48;5;{colors.palette_index(shade)}m{'':{size}}"
 
 
 def _padded(token: str, size: int) -> str:
@@ -117,4 +119,5 @@ def _in_order(line: str) -> str:
 
 
 def _terminal_takes_color() -> bool:
-    return sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    refused = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return sys.stdout.isatty() and not refused

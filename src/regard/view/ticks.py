@@ -21,16 +21,17 @@ def linear(low: float, high: float, about: int = 5) -> list[float]:
 def logarithmic(low: float, high: float) -> list[float]:
     """Powers of ten within [low, high], and 2 and 5 times them where those are few.
 
-    Both ends must be above zero.
+    Where even these are less than two, the ticks of a linear axis. Both ends must be above zero.
 
-    >>> logarithmic(0.001, 1.0), logarithmic(1.0, 6.0)
-    ([0.001, 0.01, 0.1, 1.0], [1.0, 2.0, 5.0])
+    >>> logarithmic(0.001, 1.0), logarithmic(1.0, 6.0), logarithmic(1.1, 1.5)
+    ([0.001, 0.01, 0.1, 1.0], [1.0, 2.0, 5.0], [1.1, 1.2, 1.3, 1.4, 1.5])
     """
     first, last = math.floor(math.log10(low)), math.ceil(math.log10(high))
     stride = max(1, (last - first) // 8)
-    multiples = (1, 2, 5) if last - first < 3 else (1,)
+    multiples = (1, 2, 5) if high / low < 300 else (1,)
     found = [float(f"{m}e{power}") for power in range(first, last + 1, stride) for m in multiples]
-    return [tick for tick in found if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+    kept = [tick for tick in found if low * (1 - 1e-9) <= tick <= high * (1 + 1e-9)]
+    return kept if len(kept) > 1 else linear(low, high)
 
 
 def label(tick: float) -> str:

@@ -1,0 +1,224 @@
+"""Recurrent decoders that attend: Bahdanau's and Luong's.
+
+Both take one step at a time (``step``, for decoding) or a whole target at once (``forward``, for
+training by teacher forcing), and give features from which a word is predicted. A state is a
+NamedTuple of tensors whose first dimension is the batch, so that a search can reorder it.
+"""
+
+from typing import Any, NamedTuple
+
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from regard.masks import Mask, padding
+from regard.nn.attention import Attention
+
+
+class Encoded(NamedTuple):
+    """What an encoder says of a source: annotations ``(B, K, F)``, lengths ``(B,)`` (tokens), and
+    the last state ``(B, H)`` of its backward half."""
+
+    annotations: Tensor
+    lengths: Tensor
+    backward: Tensor
+
+    @property
+    def mask(self) -> Mask:
+        return padding(self.lengths)
+
+
+class Source(NamedTuple):
+    """An encoded source, made ready once: keys as the attention projects them, and values."""
+
+    key: Tensor
+    value: Tensor
+    lengths: Tensor
+
+
+class GRUState(NamedTuple):
+    """The hidden state ``(B, H)``."""
+
+    hidden: Tensor
+
+
+class LuongState(NamedTuple):
+    """Hidden and cell states ``(B, layers, H)``, and the last attentional vector h̃ ``(B, H)``."""
+
+    hidden: Tensor
+    cell: Tensor
+    attentional: Tensor
+
+
+class Step(NamedTuple):
+    """Features ``(B, R)``, the state after them, and the weights ``(B, K)`` if they were asked."""
+
+    features: Tensor
+    state: Any
+    weights: Tensor | None
+
+
+class BahdanauDecoder(nn.Module):
+    """The decoder of RNNsearch.
+
+        s_0 = tanh(W_s ←h_1)
+        c_i = Σ_j α_ij h_j,  α_i = softmax(vᵀ tanh(W s_{i−1} + U h_j))
+        s_i = GRU([E y_{i−1}; c_i], s_{i−1})
+        t_i = maxout pairs of U_o s_{i−1} + V_o E y_{i−1} + C_o c_i
+
+    Source:  Bahdanau, Cho, Bengio 2015 (arXiv:1409.0473), App. A.2.2
+    Departs: torch's GRU applies the reset gate after the recurrent product, the paper's before it
+    Cost:    O(T·K·D) time for T steps; the keys are projected once
+
+    Args:
+        embedding: features of E y.
+        hidden: H, features of s; also D of the score and of the maxout's output.
+        annotation: F, features of h_j.
+        normalizer: as in ``attend``.
+    """
+
+    def __init__(
+        self, embedding: int, hidden: int, annotation: int, *, normalizer: str = "softmax"
+    ) -> None:
+        super().__init__()
+        self.initial = nn.Linear(hidden, hidden)
+        self.attention = Attention(
+            hidden, annotation, score="additive", features=hidden, normalizer=normalizer
+        )
+        self.cell = nn.GRUCell(embedding + annotation, hidden)
+        self.deep = nn.Linear(hidden + embedding + annotation, 2 * hidden)
+
+    def begin(self, encoded: Encoded) -> tuple[Source, GRUState]:
+        """The source made ready, and s_0."""
+        key = self.attention.project(encoded.annotations)
+        state = GRUState(torch.tanh(self.initial(encoded.backward)))
+        return Source(key, encoded.annotations, encoded.lengths), state
+
+    def step(
+        self,
+        embedded: Float[Tensor, "B M"],
+        state: GRUState,
+        source: Source,
+        *,
+        return_weights: bool = False,
+    ) -> Step:
+        """One word further: ``embedded`` is the last word's vector."""
+        context, weights = _look(self.attention, state.hidden, source, return_weights)
+        features = self._readout(state.hidden, embedded, context)
+        hidden = self.cell(torch.cat([embedded, context], -1), state.hidden)
+        return Step(features, GRUState(hidden), weights)
+
+    def forward(self, embedded: Float[Tensor, "B T M"], encoded: Encoded) -> Tensor:
+        """Features ``(B, T, H)`` of a whole target, each from the words before it."""
+        source, (hidden,) = self.begin(encoded)
+        hiddens, contexts = [], []
+        for word in embedded.unbind(1):
+            context, _ = _look(self.attention, hidden, source, False)
+            hiddens.append(hidden)
+            contexts.append(context)
+            hidden = self.cell(torch.cat([word, context], -1), hidden)
+        return self._readout(torch.stack(hiddens, 1), embedded, torch.stack(contexts, 1))
+
+    def _readout(self, hidden: Tensor, embedded: Tensor, context: Tensor) -> Tensor:
+        pairs = self.deep(torch.cat([hidden, embedded, context], -1))
+        return pairs.unflatten(-1, (-1, 2)).amax(-1)
+
+
+class LuongDecoder(nn.Module):
+    """Luong's decoder with global attention and input feeding.
+
+        h_t = LSTM([E y_{t−1}; h̃_{t−1}], h_{t−1})
+        c_t = Σ_s α_t(s) h̄_s,  α_t = softmax(score(h_t, h̄_s))
+        h̃_t = tanh(W_c [c_t; h_t])
+
+    Source:  Luong, Pham, Manning 2015 (arXiv:1508.04025), §3.1 and §3.3
+    Departs: the first state is a projection of the encoder's backward state, not the encoder's
+             last state, because this encoder is bidirectional
+    Cost:    O(T·K·H) time; without input feeding all T queries are attended to in one call
+
+    Args:
+        embedding: features of E y.
+        hidden: H, features of h_t and h̃_t.
+        annotation: F, features of h̄_s.
+        score: "general", "concat", or "dot" (the annotations are then projected to H).
+        layers: how many LSTMs are stacked.
+        input_feeding: whether h̃_{t−1} is part of the next input.
+        normalizer: as in ``attend``.
+    """
+
+    def __init__(
+        self,
+        embedding: int,
+        hidden: int,
+        annotation: int,
+        *,
+        score: str = "general",
+        layers: int = 1,
+        input_feeding: bool = True,
+        normalizer: str = "softmax",
+    ) -> None:
+        super().__init__()
+        self.layers, self.input_feeding = layers, input_feeding
+        matched = score in ("dot", "scaled_dot", "cosine", "luong_dot", "content")
+        self.bridge: nn.Module = nn.Linear(annotation, hidden) if matched else nn.Identity()
+        self.attention = Attention(
+            hidden, hidden if matched else annotation, score=score, normalizer=normalizer
+        )
+        self.initial = nn.Linear(hidden, 2 * layers * hidden)
+        width = embedding + hidden if input_feeding else embedding
+        self.lstm = nn.LSTM(width, hidden, layers, batch_first=True)
+        self.combine = nn.Linear((hidden if matched else annotation) + hidden, hidden, bias=False)
+
+    def begin(self, encoded: Encoded) -> tuple[Source, LuongState]:
+        """The source made ready, and the state before the first word."""
+        annotations = self.bridge(encoded.annotations)
+        source = Source(self.attention.project(annotations), annotations, encoded.lengths)
+        first = torch.tanh(self.initial(encoded.backward)).unflatten(-1, (2, self.layers, -1))
+        hidden, cell = first.unbind(1)
+        return source, LuongState(hidden, cell, torch.zeros_like(hidden[:, -1]))
+
+    def step(
+        self,
+        embedded: Float[Tensor, "B M"],
+        state: LuongState,
+        source: Source,
+        *,
+        return_weights: bool = False,
+    ) -> Step:
+        """One word further: ``embedded`` is the last word's vector."""
+        fed = torch.cat([embedded, state.attentional], -1) if self.input_feeding else embedded
+        memory = (state.hidden.transpose(0, 1).contiguous(), state.cell.transpose(0, 1).contiguous())
+        top, (hidden, cell) = self.lstm(fed[:, None], memory)
+        context, weights = _look(self.attention, top[:, 0], source, return_weights)
+        attentional = torch.tanh(self.combine(torch.cat([context, top[:, 0]], -1)))
+        after = LuongState(hidden.transpose(0, 1), cell.transpose(0, 1), attentional)
+        return Step(attentional, after, weights)
+
+    def forward(self, embedded: Float[Tensor, "B T M"], encoded: Encoded) -> Tensor:
+        """Features ``(B, T, H)`` of a whole target, each from the words before it."""
+        source, state = self.begin(encoded)
+        if self.input_feeding:
+            features = []
+            for word in embedded.unbind(1):
+                feature, state, _ = self.step(word, state, source)
+                features.append(feature)
+            return torch.stack(features, 1)
+        memory = (state.hidden.transpose(0, 1).contiguous(), state.cell.transpose(0, 1).contiguous())
+        top, _ = self.lstm(embedded, memory)
+        context = self.attention.read(top, source.key, source.value, mask=padding(source.lengths))
+        return torch.tanh(self.combine(torch.cat([context, top], -1)))
+
+
+def _look(
+    attention: Attention, query: Tensor, source: Source, return_weights: bool
+) -> tuple[Tensor, Tensor | None]:
+    read = attention.read(
+        query[:, None],
+        source.key,
+        source.value,
+        mask=padding(source.lengths),
+        return_weights=return_weights,
+    )
+    if isinstance(read, tuple):
+        return read[0][:, 0], read[1][:, 0]
+    return read[:, 0], None

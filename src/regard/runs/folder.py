@@ -1,0 +1,155 @@
+"""The run folder: everything that a training leaves behind.
+
+    run.json            which system, which data (a fingerprint), which versions
+    config.yaml         every option, as ``regard train SYSTEM --config`` takes them
+    vocabulary.json     what the tokens are
+    model.safetensors   the best weights so far, by the loss on the validation part
+    metrics.jsonl       a line of JSON for every few steps and every validation
+    last.ckpt           the last checkpoint, for ``--resume`` (pickled: load only your own)
+    scores.json         what the last evaluation found
+    report.html         curves, scores and alignments, in one page
+"""
+
+import json
+import os
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import safetensors.torch
+import yaml
+from torch import Tensor
+
+from regard.errors import RunError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run folder that exists, whole."""
+
+    path: Path
+
+    @staticmethod
+    def create(path: Path, files: dict[str, str], *, overwrite: bool) -> "Run":
+        """A new folder with its first files, there at once or not at all.
+
+        Raises:
+            RunError: something is there already, and ``overwrite`` is not set or what is there
+                is no run.
+        """
+        if path.exists():
+            if not overwrite:
+                raise RunError(
+                    f"{path} is there already: --resume goes on with it, --overwrite replaces it, "
+                    "--run names another folder"
+                )
+            if not (path / "run.json").is_file():
+                raise RunError(f"{path} is no run (it has no run.json): it is not overwritten")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        try:
+            fresh.chmod(0o755)
+            for name, text in files.items():
+                (fresh / name).write_text(text, encoding="utf-8")
+            if path.exists():
+                old = Path(tempfile.mkdtemp(prefix=f".{path.name}.old.", dir=path.parent))
+                path.replace(old)
+                fresh.replace(path)
+                shutil.rmtree(old)
+            else:
+                fresh.replace(path)
+        finally:
+            shutil.rmtree(fresh, ignore_errors=True)
+        return Run(path)
+
+    @staticmethod
+    def open(path: Path) -> "Run":
+        """The run in a folder.
+
+        Raises:
+            RunError: there is none, or one of a later version.
+        """
+        if not path.is_dir():
+            raise RunError(f"{path}: no such run folder")
+        run = Run(path)
+        if run.about.get("format") != FORMAT:
+            raise RunError(f"{path} is a run of another version (format {run.about.get('format')})")
+        return run
+
+    @property
+    def about(self) -> dict[str, Any]:
+        """``run.json``."""
+        return self.read_json("run.json")
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """``config.yaml``."""
+        return yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "last.ckpt"
+
+    @property
+    def metrics(self) -> list[dict[str, Any]]:
+        """The lines of ``metrics.jsonl``; none before the first."""
+        file = self.path / "metrics.jsonl"
+        if not file.exists():
+            return []
+        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+
+    def read_json(self, name: str) -> Any:
+        """A JSON file of the run.
+
+        Raises:
+            RunError: it is missing or broken.
+        """
+        try:
+            return json.loads((self.path / name).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is no run: it has no {name}") from None
+        except ValueError as error:
+            raise RunError(f"{self.path / name} is broken: {error}") from None
+
+    def write(self, name: str, content: str | bytes) -> None:
+        """A file of the run, replaced whole or not at all."""
+        data = content.encode() if isinstance(content, str) else content
+        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(temporary).chmod(0o644)
+            Path(temporary).replace(self.path / name)
+        finally:
+            Path(temporary).unlink(missing_ok=True)
+
+    def write_json(self, name: str, content: Any) -> None:
+        self.write(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
+
+    def save_weights(self, weights: dict[str, Tensor]) -> None:
+        """``model.safetensors``."""
+        self.write("model.safetensors", safetensors.torch.save(weights))
+
+    def load_weights(self) -> dict[str, Tensor]:
+        """``model.safetensors``.
+
+        Raises:
+            RunError: the run has none yet, or the file is broken.
+        """
+        file = self.path / "model.safetensors"
+        if not file.exists():
+            raise RunError(
+                f"{self.path} has no weights yet: its training stopped before the first "
+                f"validation; go on with regard train {self.about['system']} --run {self.path} "
+                "--resume"
+            )
+        try:
+            return safetensors.torch.load_file(file)
+        except safetensors.SafetensorError as error:
+            raise RunError(f"{file} is broken: {error}") from None
