@@ -13,9 +13,9 @@ from jaxtyping import Float
 
 from regard.biases import Bias
 from regard.engines.call import Call, Parts
-from regard.engines.plan import ENGINES, Plan
+from regard.engines.plan import ENGINES, Plan, choose
 from regard.engines.plan import plan as plan_call
-from regard.errors import RangeError
+from regard.errors import KindError, RangeError
 from regard.grid import Array
 from regard.masks import Mask
 from regard.normalizers import Normalizer
@@ -104,7 +104,7 @@ def attend(  # noqa: PLR0913
     """
     parts = Parts.of(score, bias, mask, normalizer)
     call = Call.of(query, key, value, parts, dropout_p=dropout_p, enable_gqa=enable_gqa)
-    output = ENGINES[plan_call(call, engine).engine].attend(call)
+    output = choose(call, engine).attend(call)
     output = output[..., 0, :] if call.single else output
     if not return_weights:
         return output
@@ -134,6 +134,7 @@ def weights(
 
     Raises:
         ShapeError, KindError, UnknownName: arguments that do not fit.
+        KindError: ``queries`` that is no slice.
         RangeError: a slice with a step.
 
     Cost: O(Q'·K) memory, for the result; a pairwise score's features exist one tile at a time.
@@ -146,6 +147,8 @@ def weights(
     """
     parts = Parts.of(score, bias, mask, normalizer)
     call = Call.of(query, key, None, parts, enable_gqa=enable_gqa)
+    if not isinstance(queries, slice):
+        raise KindError(f"queries is a slice, such as slice(0, 4), and it is {queries!r}")
     start, stop, step = queries.indices(call.n_queries)
     if step != 1:
         raise RangeError(f"queries is a slice of step 1, and its step is {step}")

@@ -17,15 +17,8 @@ from regard.grid import Array, Grid
 class Bias:
     """Numbers to add to the scores of pairs."""
 
-    @property
-    def learned(self) -> bool:
-        """Whether gradients must reach the bias."""
-        return False
-
-    @property
-    def rules_out(self) -> bool:
-        """Whether some entries are −∞."""
-        return False
+    rules_out: bool = True
+    """Whether entries may be −∞; a bias that never is may say so, and spares engines a look."""
 
     def tile(self, grid: Grid) -> Float[Array, "*#batch q k"]:
         """The numbers for the rectangle; dimensions of 1 broadcast."""
@@ -37,11 +30,7 @@ class Dense(Bias):
     """An array of numbers."""
 
     values: Any
-    rules_out: bool = False  # pyright: ignore[reportIncompatibleMethodOverride]
-
-    @property
-    def learned(self) -> bool:
-        return bool(getattr(self.values, "requires_grad", False))
+    rules_out: bool = True
 
     def tile(self, grid: Grid) -> Float[Array, "*#batch q k"]:
         return grid.dense(self.values, "biases.dense(values)")
@@ -59,6 +48,7 @@ def dense(values: Float[Array, "*batch Q K"]) -> Bias:
     if "float" not in str(getattr(values, "dtype", None)):
         raise KindError(
             "biases.dense wants floating-point numbers, and got "
-            f"{getattr(values, 'dtype', type(values).__name__)}; booleans go to mask=masks.dense(...)"
+            f"{getattr(values, 'dtype', type(values).__name__)}; "
+            "booleans go to mask=masks.dense(...)"
         )
     return Dense(values, rules_out=bool((values == -math.inf).any()))

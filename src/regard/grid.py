@@ -40,6 +40,8 @@ class Grid:
     def asarray(self, values: Any) -> Any:
         """``values`` (a list, an array of any library) as an array of this plane's library."""
         if self.xp.__name__.endswith("torch"):
+            if isinstance(values, np.ndarray):  # torch takes no negative strides, nor read-only
+                values = np.require(values, requirements=["C", "W"])
             return torch.as_tensor(values, device=self.device)
         if isinstance(values, torch.Tensor):
             values = values.detach().cpu().numpy()

@@ -57,6 +57,9 @@ class Mask:
     def __or__(self, other: "Mask") -> "Mask":
         return Or(self, _mask(other))
 
+    __rand__, __ror__ = __and__, __or__  # an array on the left gets the same explanation
+    __array_ufunc__ = None
+
     def __invert__(self) -> "Mask":
         return Not(self)
 
@@ -93,13 +96,10 @@ class Window(Mask):
             key = grid.indices(grid.keys)[None, :]
         else:
             key = grid.per_key(self.key_positions, "key_positions")
-        distance = key - query
-        allowed = distance == distance
-        if self.before is not None:
-            allowed = allowed & (distance >= -self.before)
-        if self.after is not None:
-            allowed = allowed & (distance <= self.after)
-        return allowed
+        if self.before is None:
+            return key <= query + self.after if self.after is not None else key == key
+        near = key >= query - self.before
+        return near if self.after is None else near & (key <= query + self.after)
 
     def extent(self, grid: Grid) -> Extent:
         keys, everything = grid.n_keys, range(grid.n_keys)
@@ -279,8 +279,19 @@ def window(
 def padding(lengths: Int[Array, "*batch"] | list[int]) -> Mask:
     """Row b of the batch has ``lengths[b]`` keys (tokens); those behind them are padding.
 
-    ``lengths`` belongs to the leftmost dimensions of the scores, the batch, never to the heads.
+    Args:
+        lengths: one per row of the batch; a number where there is no batch. They belong to the
+            leftmost dimensions of the scores, never to the heads.
+
+    Raises:
+        KindError: booleans, which are a mask already.
     """
+    if _dtype(lengths) == "bool":
+        raise KindError(
+            "masks.padding wants lengths, how many keys each row of the batch has, and got "
+            "booleans: write masks.dense(allowed) with allowed (Q, K) or (*batch, Q, K), where a "
+            "dimension of 1 broadcasts and True = may attend"
+        )
     return Padding(lengths)
 
 
@@ -300,7 +311,7 @@ def dense(allowed: Bool[Array, "*batch Q K"]) -> Mask:
     Raises:
         KindError: the values are not booleans (numbers to add are ``biases.dense``).
     """
-    if str(getattr(allowed, "dtype", None)).removeprefix("torch.") != "bool":
+    if _dtype(allowed) != "bool":
         raise KindError(
             "masks.dense wants booleans, True = may attend, and got "
             f"{getattr(allowed, 'dtype', type(allowed).__name__)}; "
@@ -317,6 +328,10 @@ def predicate(function: Callable[[Any, Any], Any]) -> Mask:
     >>> every_other = predicate(lambda q, k: (q + k) % 2 == 0)
     """
     return Predicate(function)
+
+
+def _dtype(values: object) -> str:
+    return str(getattr(values, "dtype", None)).rpartition(".")[2]
 
 
 def _align(align: str) -> Align:

@@ -3,6 +3,8 @@
 A normalizer takes scores ``(…, Q, K)`` of whole rows and ``allowed`` (booleans that broadcast to
 them, or None: everything) and gives weights of the same shape: 0 where not allowed, and all 0 in
 a row where nothing is. What scores hold where they are not allowed changes nothing.
+
+A function of your own gets 0 for scores that are not allowed, and its weights there are set to 0.
 """
 
 from collections.abc import Callable
@@ -64,11 +66,11 @@ def sparsemax(
     )
     # The support found, τ is a mean over it: the plain formula has the right gradient.
     last = xp.take_along_axis(falling, xp.astype(size, xp.int64) - 1, axis=-1)
-    inside = shifted >= last
+    inside = ~(shifted < last)  # so written, NaN is inside, and is told
     total = xp.sum(xp.where(inside, shifted, 0.0), axis=-1, keepdims=True)
     count = xp.sum(xp.astype(inside, scores.dtype), axis=-1, keepdims=True)
     weights = xp.where(inside, shifted - (total - 1) / count, 0.0)
-    return _only(xp.where(weights > 0, weights, 0.0), allowed)
+    return _only(xp.where(weights < 0, 0.0, weights), allowed)
 
 
 def hard(

@@ -15,6 +15,7 @@ from torch.utils.checkpoint import checkpoint
 
 from regard.engines.call import Call
 from regard.grid import Grid
+from regard.scores import Score
 
 PAIRS_AT_ONCE = 4 * 2**20
 """Pairs (query, key) whose scores exist at one time: 16 MiB in float32, and a few times that
@@ -41,27 +42,26 @@ def cut(call: Call, queries: range, pairs_per_row: int, *, narrow: bool = True) 
     """
     count, keys = len(queries), call.n_keys
     if pairs_per_row * count <= SMALL:
-        return [_block(call, queries)]
+        return [block_of(call, queries)]
     rows = max(1, PAIRS_AT_ONCE // max(pairs_per_row, 1))
     middle = queries[count // 2]
-    span = len(_extent(call, range(middle, middle + 1)))
+    span = len(block_of(call, range(middle, middle + 1)).keys)
     if narrow and 2 * span < keys:
         wide = pairs_per_row * 2 * span // keys
         rows = max(1, min(PAIRS_AT_ONCE // max(wide, 1), max(span, PIECE)))
     starts = range(queries.start, queries.stop, rows)
-    return [_block(call, range(start, min(start + rows, queries.stop))) for start in starts]
+    return [block_of(call, range(start, min(start + rows, queries.stop))) for start in starts]
 
 
 def run(call: Call, queries: range, blocks: list[Block], compute: Callable[..., Tensor]) -> Tensor:
     """``compute(grid, query, key, value)`` of every block, joined along the queries."""
     if len(blocks) == 1:
         block = blocks[0]
-        query = call.query[..., block.queries.start : block.queries.stop, :]
-        return compute(_grid(call, block), query, *_narrow(call, block.keys))
+        query = part_of(call.query, block.queries)
+        value = None if call.value is None else part_of(call.value, block.keys)
+        return compute(_grid(call, block), query, part_of(call.key, block.keys), value)
     # One split for all blocks: each slice on its own would send back a gradient of full size.
-    rows = call.query[..., queries.start : queries.stop, :].split(
-        [len(block.queries) for block in blocks], dim=-2
-    )
+    rows = part_of(call.query, queries).split([len(block.queries) for block in blocks], dim=-2)
     whole = all(len(block.keys) == call.n_keys for block in blocks)
     key_pieces = (call.key,) if whole else call.key.split(PIECE, dim=-2)
     value_pieces = _pieces_of(call.value, whole)
@@ -74,11 +74,9 @@ def run(call: Call, queries: range, blocks: list[Block], compute: Callable[..., 
 
     results = []
     for block, query in zip(blocks, rows, strict=True):
-        first, last = (0, 1) if whole else (block.keys.start // PIECE, -(-block.keys.stop // PIECE))
-        if first == last:
-            last = first + 1  # a block that sees nothing still has a result: zeros
-        keys = range(0, call.n_keys)
+        first, last, keys = 0, 1, block.keys
         if not whole:
+            first, last = keys.start // PIECE, -(-keys.stop // PIECE)
             keys = range(first * PIECE, min(last * PIECE, call.n_keys))
         pieces = (*key_pieces[first:last], *value_pieces[first:last])
         results.append(remembered(call, joined, Block(block.queries, keys), query, *pieces))
@@ -89,9 +87,9 @@ def remembered(call: Call, function: Callable[..., Tensor], *arguments: Any) -> 
     """``function(*arguments)``, computed again in the backward pass instead of kept."""
     if not call.wants_gradients:
         return function(*arguments)
-    return checkpoint(
-        function, *arguments, use_reentrant=False, preserve_rng_state=call.dropout_p > 0
-    )
+    # What a user's function draws at random has to be drawn again.
+    random = call.dropout_p > 0 or not isinstance(call.parts.score, Score)
+    return checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=random)
 
 
 def pairs_per_row(call: Call) -> int:
@@ -99,25 +97,26 @@ def pairs_per_row(call: Call) -> int:
     return prod(call.batch) * call.n_keys
 
 
-def _block(call: Call, queries: range) -> Block:
-    return Block(queries, _extent(call, queries))
-
-
-def _extent(call: Call, queries: range) -> range:
+def block_of(call: Call, queries: range) -> Block:
+    """A block of queries with the keys that they can see."""
     everything = range(call.n_keys)
-    if call.parts.mask is None or not len(queries):
-        return everything
-    return call.parts.mask.extent(call.grid.at(queries, everything)).keys
+    if call.parts.mask is None or not len(queries) or not len(everything):
+        return Block(queries, everything)
+    keys = call.parts.mask.extent(call.grid.at(queries, everything)).keys
+    if not len(keys):
+        # One key, which the mask then rules out: no engine needs a rule for blocks without keys.
+        place = min(keys.start, call.n_keys - 1)
+        keys = range(place, place + 1)
+    return Block(queries, keys)
+
+
+def part_of(array: Tensor, rows: range) -> Tensor:
+    """Rows of an array; itself, where they are all of them."""
+    return array if len(rows) == array.shape[-2] else array[..., rows.start : rows.stop, :]
 
 
 def _grid(call: Call, block: Block) -> Grid:
     return call.grid.at(block.queries, block.keys)
-
-
-def _narrow(call: Call, keys: range) -> tuple[Tensor, Tensor | None]:
-    inside = slice(keys.start, keys.stop)
-    value = None if call.value is None else call.value[..., inside, :]
-    return call.key[..., inside, :], value
 
 
 def _pieces_of(value: Tensor | None, whole: bool) -> tuple[Tensor, ...]:

@@ -15,6 +15,8 @@ from regard.masks import Mask
 from regard.normalizers import Normalizer
 from regard.scores import AnyScore, Score
 
+TORCH = array_api_compat.array_namespace(torch.empty(0))
+
 
 @dataclass(frozen=True)
 class Parts:
@@ -81,7 +83,7 @@ class Call:
             KindError: arrays of different libraries, or not of floating-point numbers.
             RangeError: a dropout probability outside [0, 1].
         """
-        if not 0.0 <= dropout_p <= 1.0:
+        if dropout_p and not 0.0 <= dropout_p <= 1.0:
             raise RangeError(f"dropout_p is a probability, 0 ≤ p ≤ 1, and it is {dropout_p}")
         query, key, value, xp = _of_one_kind(query, key, value)
         single = query.ndim == 1
@@ -98,10 +100,9 @@ class Call:
         groups = _groups(query, key, value) if enable_gqa else 1
         batch = _batch(query, key, value, heads=enable_gqa)
         if isinstance(parts.score, Score):
-            parts.score.check(query.shape[-1], key.shape[-1])
+            parts.score.check(query, key, batch)
         call = Call(query, key, value, parts, dropout_p, groups, batch, single, xp)
-        if call.n_queries and call.n_keys:
-            _probe(call)
+        _ = call.corner  # a mask or a bias of the wrong size is told now, not in midst of a block
         return call
 
     @property
@@ -119,9 +120,19 @@ class Call:
         device = array_api_compat.device(self.query)
         return Grid(self.batch, n, m, range(n), range(m), self.xp, device)
 
+    @cached_property
+    def corner(self) -> tuple[Any, Any]:
+        """What mask and bias say of the first pair (None: there is none): an example of a tile."""
+        mask, bias = self.parts.mask, self.parts.bias
+        if mask is None and bias is None:
+            return None, None
+        first = self.grid.at(range(min(1, self.n_queries)), range(min(1, self.n_keys)))
+        allowed = None if mask is None else mask.tile(first)
+        return allowed, None if bias is None else bias.tile(first)
+
     @property
     def is_torch(self) -> bool:
-        return isinstance(self.query, torch.Tensor)
+        return self.xp is TORCH
 
     def per_query_head(self, array: Any) -> Any:
         """Key or value with its heads repeated for the queries that share them."""
@@ -138,21 +149,13 @@ class Call:
         return self.is_torch and torch.is_grad_enabled()
 
 
-def _probe(call: Call) -> None:
-    """Ask mask and bias about one pair: a wrong size is told now, not in the midst of a block."""
-    corner = call.grid.at(range(1), range(1))
-    for part in (call.parts.mask, call.parts.bias):
-        if part is not None:
-            part.tile(corner)
-
-
 def _of_one_kind(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any, Any]:
     if type(query) is type(key) is type(value) is torch.Tensor and (
         query.dtype == key.dtype == value.dtype
         and query.is_floating_point()
         and not torch.is_autocast_enabled(query.device.type)
     ):
-        return query, key, value, array_api_compat.array_namespace(query)
+        return query, key, value, TORCH
     given = {"query": query, "key": key} | ({} if value is None else {"value": value})
     for name, array in given.items():
         if not array_api_compat.is_array_api_obj(array):

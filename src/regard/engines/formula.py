@@ -5,13 +5,19 @@ import math
 from collections.abc import Callable
 from typing import Any
 
+import array_api_compat
 import torch
 from jaxtyping import Bool, Float
 
 from regard.engines.call import Call
-from regard.errors import ShapeError
+from regard.errors import KindError, ShapeError
 from regard.grid import Array, Grid, shape_text
+from regard.normalizers import NORMALIZERS, Normalizer
 from regard.scores import Score
+from regard.scores.score import fits
+
+BOUND = 1e7
+"""Norms below it are harmless: a product of four of them is far from the end of float32."""
 
 
 def allowed_and_bias(call: Call, grid: Grid) -> tuple[Any, Any]:
@@ -23,7 +29,7 @@ def allowed_and_bias(call: Call, grid: Grid) -> tuple[Any, Any]:
     tile = bias.tile(grid)
     if bias.rules_out:
         # −∞ is a mask in the clothes of a number; as a number it makes NaN of rows of nothing else.
-        finite = tile > -math.inf
+        finite = tile != -math.inf
         tile = call.xp.where(finite, tile, 0.0)
         allowed = finite if allowed is None else allowed & finite
     return allowed, tile
@@ -48,7 +54,8 @@ def shield(
     a user's function may be singular there, and 0 · ∞ is NaN too. By the first key that is seen,
     where the function has to be defined anyway. Likewise a query that sees nothing.
     """
-    if allowed is None or (isinstance(call.parts.score, Score) and _tame(query, key)):
+    held = call.parts.score.held if isinstance(call.parts.score, Score) else None
+    if allowed is None or (held is not None and _bounded(query, key, *held)):
         return query, key
     # Where a whole sequence sees nothing there is no such stand-in; 1 and 2 keep away from the
     # zeros and the coincidences at which scores are usually singular.
@@ -61,21 +68,27 @@ def shield(
 
 def seen(call: Call, value: Any, allowed: Any) -> Any:
     """Values with zeros where no query of the rectangle looks."""
-    if allowed is None or _tame(value):
+    if allowed is None or _bounded(value):
         return value
     return call.xp.where(call.xp.any(allowed, axis=-2)[..., None], value, 0.0)
 
 
-def _tame(*arrays: Any) -> bool:
-    """Whether no product of these numbers can leave the finite ones: then 0 · x is 0, a shield
-    would change no bit, and its copies can be spared. Asking a GPU would make it wait."""
-    return all(
-        isinstance(array, torch.Tensor)
-        and array.device.type == "cpu"
-        and array.dtype in (torch.float32, torch.float64)
+def _bounded(*factors: Any) -> bool:
+    """Whether no product of these can leave the finite numbers. Then a weight of 0 makes 0 of it,
+    a shield would change no bit, and its copies can be spared."""
+    return all(map(_is_bounded, factors))
+
+
+def _is_bounded(x: Any) -> bool:
+    if isinstance(x, int | float):
+        return abs(x) < BOUND
+    # Asking a GPU would make it wait, and halves have no room; for them the copies are made.
+    return (
+        isinstance(x, torch.Tensor)
+        and x.device.type == "cpu"
+        and x.dtype in (torch.float32, torch.float64)
         and not torch.compiler.is_compiling()
-        and bool(torch.linalg.vector_norm(array.detach()) < 1e15)
-        for array in arrays
+        and bool(torch.linalg.vector_norm(x.detach()) < BOUND)
     )
 
 
@@ -86,9 +99,9 @@ def _stand_in(xp: Any, rows: Any, good: Any, otherwise: float) -> Any:
     wide = xp.broadcast_to(rows, (*lead, *rows.shape[-2:]))
     first = xp.argmax(xp.astype(good, xp.uint8), axis=-1, keepdims=True)
     index = xp.broadcast_to(first[..., None], (*lead, 1, rows.shape[-1]))
-    other = xp.take_along_axis(wide, index, axis=-2)
+    other = xp.take_along_axis(_constant(wide), index, axis=-2)
     other = xp.where(xp.any(good, axis=-1, keepdims=True)[..., None], other, otherwise)
-    return xp.where(good[..., None], wide, _constant(other))
+    return xp.where(good[..., None], wide, other)
 
 
 def _constant(array: Any) -> Any:
@@ -101,7 +114,7 @@ def weigh(
     query: Float[Array, "*batch q E"],
     key: Float[Array, "*batch k F"],
     score: Callable[[Any, Any], Any],
-) -> tuple[Float[Array, "*batch q k"], Bool[Array, "*batch q k"] | None]:
+) -> tuple[Any, Any]:
     """normalize(score(query, key) + bias, where mask allows), and what the mask allowed.
 
     The keys of the rectangle must be all keys that its queries can see.
@@ -110,18 +123,40 @@ def weigh(
     allowed, bias = allowed_and_bias(call, grid)
     query, key = shield(call, query, key, allowed)
     raw = score(query, key)
-    expected = (len(grid.queries), len(grid.keys))
-    if tuple(raw.shape[-2:]) != expected or len(raw.shape) > len(grid.batch) + 2:
-        raise ShapeError(
-            f"the score gave {shape_text(tuple(raw.shape))} for query "
-            f"{shape_text(tuple(query.shape))} and key {shape_text(tuple(key.shape))}; expected "
-            f"(…, Q, K) = (…, {expected[0]}, {expected[1]}): a score of every pair, for any tile"
-        )
-    if isinstance(raw, torch.Tensor) and raw.dtype in (torch.float16, torch.bfloat16):
-        raw = raw.float()
+    _check_scores(grid, raw, query, key)
+    if xp.finfo(raw.dtype).bits == 16:
+        raw = xp.astype(raw, xp.float32)
     if bias is not None:
         raw = raw + xp.astype(bias, raw.dtype, copy=False)
-    return call.parts.normalizer(raw, allowed), allowed
+    return _normalized(call.parts.normalizer, raw, allowed), allowed
+
+
+def _normalized(normalizer: Normalizer, raw: Any, allowed: Any) -> Any:
+    if normalizer in NORMALIZERS.values():
+        return normalizer(raw, allowed)
+    # A function of the user's need not know what must not matter: it never sees it.
+    xp = array_api_compat.array_namespace(raw)
+    weights = normalizer(raw if allowed is None else xp.where(allowed, raw, 0.0), allowed)
+    if tuple(weights.shape) != tuple(raw.shape):
+        raise ShapeError(
+            f"the normalizer gave {shape_text(tuple(weights.shape))} for scores "
+            f"(*batch, Q, K) = {shape_text(tuple(raw.shape))}; expected weights of the same shape"
+        )
+    return weights if allowed is None else xp.where(allowed, weights, 0.0)
+
+
+def _check_scores(grid: Grid, raw: Any, query: Any, key: Any) -> None:
+    shape, dtype = tuple(getattr(raw, "shape", ())), getattr(raw, "dtype", None)
+    if not (array_api_compat.is_array_api_obj(raw) and grid.xp.isdtype(dtype, "real floating")):
+        raise KindError(f"the score gave {dtype or type(raw).__name__}; expected real numbers")
+    expected = (len(grid.queries), len(grid.keys))
+    if shape[-2:] != expected or not fits(shape[:-2], grid.batch):
+        raise ShapeError(
+            f"the score gave {shape_text(shape)} for query {shape_text(tuple(query.shape))} and "
+            f"key {shape_text(tuple(key.shape))}; expected (*batch, Q, K) = "
+            f"{shape_text((*grid.batch, *expected))}, or with dimensions of 1 in the batch: "
+            "a score of every pair, for any tile"
+        )
 
 
 def score_of(call: Call, queries: range) -> Callable[[Any, Any], Any]:

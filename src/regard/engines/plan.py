@@ -44,6 +44,15 @@ class Plan:
         return f"could: {ABOUT[name]}"
 
 
+def choose(call: Call, engine: str = "auto") -> ModuleType:
+    """The engine that takes the call, as ``plan`` tells it, without asking those behind it."""
+    if engine == "auto":
+        for module in ENGINES.values():
+            if module.refuse(call) is None:
+                return module
+    return ENGINES[plan(call, engine).engine]
+
+
 def plan(call: Call, engine: str = "auto") -> Plan:
     """The plan of a call; ``engine`` other than "auto" is taken or refused, never replaced.
 

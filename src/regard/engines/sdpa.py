@@ -12,62 +12,63 @@ from math import prod
 
 import torch
 import torch.nn.functional as F
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from torch import Tensor
 
 from regard.engines import blocks
 from regard.engines.call import Call
-from regard.engines.formula import allowed_and_bias, score_of, seen, shield
+from regard.engines.formula import allowed_and_bias, seen, shield
 from regard.grid import Grid
 from regard.normalizers import softmax
-from regard.scores import InnerProduct, Score
+from regard.scores import Score
 
 
 def refuse(call: Call) -> str | None:
     """Why this engine cannot take the call; None: it can."""
-    score, bias = call.parts.score, call.parts.bias
+    score, bias = call.parts.score, call.corner[1]
     if not call.is_torch:
         return "it computes torch tensors only"
     if not (isinstance(score, Score) and score.is_inner_product):
         return "the score is not an inner product"
     if call.parts.normalizer is not softmax:
         return "the normalizer is not softmax"
-    if bias is not None and bias.learned:
+    if bias is not None and bias.requires_grad and call.wants_gradients:
         return "torch's fused kernel gives no gradient to a bias"
     if call.dropout_p:
         return "torch's fused kernel has no dropout on every device"
-    if not prod((*call.batch, call.n_queries, call.n_keys, call.query.shape[-1])):
+    if 0 in call.query.shape or 0 in call.key.shape or 0 in call.value.shape or 0 in call.batch:
         return "there is nothing to compute: a dimension is 0"
-    if call.value is not None and not call.value.shape[-1]:
-        return "the values have no features"
+    if call.query.dtype == torch.float64 and call.query.device.type != "cpu":
+        return "torch's fused kernels take float64 on the CPU only"
     return None
 
 
 def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
     """weights @ value, fused."""
-    mask, everything = call.parts.mask, range(call.n_queries)
-    triangle = mask is not None and mask.is_triangle(call.grid) and call.parts.bias is None
+    mask, bias, score = call.parts.mask, call.parts.bias, call.parts.score
+    assert isinstance(score, Score)
+    if bias is None and (mask is None or mask.is_triangle(call.grid)):
+        # Torch has a flag for the triangle. What lies to the right of it, nobody sees: cut it off.
+        keys = range(call.n_keys if mask is None else min(call.n_keys, call.n_queries))
+        key, value = blocks.part_of(call.key, keys), blocks.part_of(call.value, keys)
+        return _fused(call, score, (call.query, key, value), None, mask is not None)
 
     def compute(grid: Grid, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        allowed, bias = (None, None) if triangle else allowed_and_bias(call, grid)
+        allowed, added = allowed_and_bias(call, grid)
         if call.groups > 1 and allowed is not None and allowed.ndim > 2 and allowed.shape[-3] > 1:
             key, value = call.per_query_head(key), call.per_query_head(value)
         query, key = shield(call, query, key, allowed)
-        value = seen(call, value, allowed)
-        score = score_of(call, grid.queries)
-        assert isinstance(score, Score)
-        form = score.lower(query, key)
-        assert form is not None
+        parts = query, key, seen(call, value, allowed)
         if allowed is None:
-            return _fused(call, form, value, bias, triangle)
+            return _fused(call, score.rows(grid.queries), parts, added, False)
         sees = allowed.any(-1, keepdim=True)
         # A row of −∞ has no softmax: let a blind query see everything, and drop what it saw.
-        output = _fused(call, form, value, _additive(allowed | ~sees, bias), False)
+        open_to = allowed | ~sees
+        added = open_to if added is None else torch.where(open_to, added, -torch.inf)
+        output = _fused(call, score.rows(grid.queries), parts, added, False)
         return torch.where(sees, output, 0.0)
 
-    if triangle:
-        whole = [blocks.Block(everything, range(call.n_keys))]
-        return blocks.run(call, everything, whole, compute)
+    everything = range(call.n_queries)
     cuts = blocks.cut(call, everything, _tile_entries_per_row(call))
     return blocks.run(call, everything, cuts, compute)
 
@@ -75,21 +76,25 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
 def _tile_entries_per_row(call: Call) -> int:
     """Entries of mask and bias that one query needs: they are all that is not linear here."""
     mask, bias = call.parts.mask, call.parts.bias
-    corner = call.grid.at(range(1), range(1))
-    leads = [part.tile(corner).shape[:-2] for part in (mask, bias) if part is not None]
-    per_key = (mask is None or mask.per_key) and bias is None
-    return 0 if per_key else prod(torch.broadcast_shapes(*leads)) * call.n_keys
-
-
-def _additive(allowed: Bool[Tensor, "*batch q k"], bias: Tensor | None) -> Tensor:
-    return allowed if bias is None else torch.where(allowed, bias, -torch.inf)
+    if bias is None and (mask is None or mask.per_key):
+        return 0
+    leads = [tile.shape[:-2] for tile in call.corner if tile is not None]
+    # Where three dimensions are folded into two, a mask may have to grow into all of them.
+    lead = torch.broadcast_shapes(*leads) if len(call.batch) < 3 else call.batch
+    return prod(lead) * call.n_keys
 
 
 def _fused(
-    call: Call, form: InnerProduct, value: Tensor, mask: Tensor | None, triangle: bool
+    call: Call,
+    score: Score,
+    parts: tuple[Tensor, Tensor, Tensor],
+    mask: Tensor | None,
+    triangle: bool,
 ) -> Float[Tensor, "*batch q V"]:
+    form, value = score.lower(*parts[:2]), parts[2]
+    assert form is not None
     query, key, width = form.query, form.key, value.shape[-1]
-    features = max(query.shape[-1], width)
+    features = _round_up(max(query.shape[-1], width), query.device.type)
     folded = [_fold(call, _widened(x, features), x is query) for x in (query, key, value)]
     lead = call.batch
     if call.groups > 1:
@@ -100,17 +105,24 @@ def _fused(
         mask = _fold_mask(call, mask.expand(*mask.shape[:-1], key.shape[-2]), len(lead))
         mask = _four(mask, _lead_of_mask(mask, lead, cut), cut)
     output = F.scaled_dot_product_attention(
-        *(_four(x, lead, cut) for x in folded),
+        *[_four(x, lead, cut) for x in folded],
         attn_mask=mask,
         is_causal=triangle,
         scale=form.scale,
     )
+    if output.shape[:2] == call.batch and features == width:
+        return output
     return output[..., :width].reshape(*call.batch, query.shape[-2], width)
+
+
+def _round_up(features: int, device: str) -> int:
+    # Kernels of other devices read eight features at a time, and refuse what is not a multiple.
+    return features if device == "cpu" else -(-features // 8) * 8
 
 
 def _widened(x: Tensor, features: int) -> Tensor:
     x = x if x.shape[-1] == features else F.pad(x, (0, features - x.shape[-1]))
-    return x if x.stride(-1) == 1 else x.contiguous()
+    return x if x.stride(-1) == 1 else x.clone(memory_format=torch.contiguous_format)
 
 
 def _fold(call: Call, x: Tensor, is_query: bool) -> Tensor:

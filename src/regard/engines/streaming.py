@@ -46,7 +46,7 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
 
 
 def weights(call: Call, queries: range) -> Float[Tensor, "*batch q K"]:
-    """Rows of the weights, ``(*batch, q, K)``, in the dtype of the query; only they are computed."""
+    """Rows of the weights, ``(*batch, q, K)``, in the query's dtype; no others are computed."""
 
     def compute(grid: Grid, query: Tensor, key: Tensor, _: None) -> Tensor:
         weight = _weigh(call, grid, query, key)[0].to(call.query.dtype)
@@ -60,11 +60,10 @@ def _run(call: Call, queries: range, compute: Callable[..., Tensor]) -> Tensor:
     return blocks.run(call, queries, blocks.cut(call, queries, blocks.pairs_per_row(call)), compute)
 
 
-def _weigh(call: Call, grid: Grid, query: Tensor, key: Tensor) -> tuple[Tensor, Tensor | None]:
+def _weigh(call: Call, grid: Grid, query: Tensor, key: Tensor) -> tuple[Any, Any]:
     if not len(grid.keys) or not len(grid.queries):
-        # Zeros that still hang on query and key, so that backward finds its way.
-        empty = query[..., :1] @ call.per_query_head(key)[..., :1].mT
-        return empty, None
+        # Nothing, but it still hangs on query and key, so that backward finds its way.
+        return query.sum(-1)[..., :, None] + call.per_query_head(key).sum(-1)[..., None, :], None
     score = score_of(call, grid.queries)
     if not (isinstance(score, Score) and score.is_inner_product):
         score = _tiled(call, score)

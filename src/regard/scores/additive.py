@@ -1,13 +1,14 @@
 """Additive score: vᵀ tanh(q + k)."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import array_api_compat
 from jaxtyping import Float
 
 from regard.errors import ShapeError
 from regard.grid import Array, shape_text
-from regard.scores.score import Score
+from regard.scores.score import Score, heads_fit, same_library
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,11 +38,18 @@ class Additive(Score):
             return pairs @ weight
         return (pairs @ weight[..., None, :, None])[..., 0]
 
-    def check(self, query_features: int, key_features: int) -> None:
-        features = self.weight.shape[-1]
-        if not query_features == key_features == features:
+    @property
+    def held(self) -> tuple[Any, ...]:
+        return (self.weight,)
+
+    def check(self, query: Array, key: Array, batch: tuple[int, ...]) -> None:
+        same_library("the weight of scores.Additive", self.weight, query)
+        shape = tuple(self.weight.shape)
+        features = shape[-1] if shape else 1
+        if not shape or not query.shape[-1] == key.shape[-1] == features:
             raise ShapeError(
-                f"scores.Additive with a weight {shape_text(tuple(self.weight.shape))} wants query "
-                f"(…, Q, {features}) and key (…, K, {features}), already projected, and they have "
-                f"{query_features} and {key_features} features (regard.nn.Attention projects them)"
+                f"scores.Additive with a weight {shape_text(shape)} wants query (…, Q, {features}) "
+                f"and key (…, K, {features}), already projected, and they have {query.shape[-1]} "
+                f"and {key.shape[-1]} features (regard.nn.Attention projects them)"
             )
+        heads_fit("the weight of scores.Additive", shape[:-1], batch)

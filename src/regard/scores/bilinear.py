@@ -1,13 +1,14 @@
 """Bilinear score: qᵀ W k."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import array_api_compat
 from jaxtyping import Float
 
 from regard.errors import ShapeError
 from regard.grid import Array, shape_text
-from regard.scores.score import InnerProduct, Score
+from regard.scores.score import InnerProduct, Score, heads_fit, same_library
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,10 +32,16 @@ class Bilinear(Score):
         xp = array_api_compat.array_namespace(query, self.weight)
         return InnerProduct(query @ xp.astype(self.weight, query.dtype, copy=False), key, 1.0)
 
-    def check(self, query_features: int, key_features: int) -> None:
-        if tuple(self.weight.shape[-2:]) != (query_features, key_features):
+    @property
+    def held(self) -> tuple[Any, ...]:
+        return (self.weight,)
+
+    def check(self, query: Array, key: Array, batch: tuple[int, ...]) -> None:
+        same_library("the weight of scores.Bilinear", self.weight, query)
+        shape, e, f = tuple(self.weight.shape), query.shape[-1], key.shape[-1]
+        if shape[-2:] != (e, f):
             raise ShapeError(
-                f"scores.Bilinear wants a weight (E, F) = ({query_features}, {key_features}) for "
-                f"query (…, Q, {query_features}) and key (…, K, {key_features}), "
-                f"and it is {shape_text(tuple(self.weight.shape))}"
+                f"scores.Bilinear wants a weight (E, F) = ({e}, {f}) for query (…, Q, {e}) and "
+                f"key (…, K, {f}), and it is {shape_text(shape)}"
             )
+        heads_fit("the weight of scores.Bilinear", shape[:-2], batch)

@@ -4,11 +4,12 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import array_api_compat
+import torch
 from jaxtyping import Float
 
 from regard.errors import RangeError, ShapeError
 from regard.grid import Array, shape_text
-from regard.scores.score import InnerProduct, Score, same_features
+from regard.scores.score import InnerProduct, Score, fits, same_features, same_library
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +22,8 @@ class Cosine(Score):
     Cost:    O(Q·K·E) time
 
     Args:
-        scale: β ≥ 0, the sharpness: a number, or one per query, ``(*batch, Q)``.
+        scale: β ≥ 0, the sharpness: a number, a tensor without dimensions, or one number per
+            query, ``(*batch, Q)``.
 
     Raises:
         RangeError: β is a negative number.
@@ -43,21 +45,30 @@ class Cosine(Score):
         if isinstance(self.scale, int | float):
             return InnerProduct(unit(query), unit(key), float(self.scale))
         xp = array_api_compat.array_namespace(query, self.scale)
-        if self.scale.shape[-1:] != query.shape[-2:-1]:
-            raise ShapeError(
-                f"scores.Cosine wants a scale per query, (…, Q) for query "
-                f"{shape_text(tuple(query.shape))}, and it is {shape_text(tuple(self.scale.shape))}"
-            )
-        sharpness = xp.astype(self.scale, query.dtype, copy=False)[..., None]
+        sharpness = xp.astype(self.scale, query.dtype, copy=False)
+        sharpness = sharpness[..., None] if sharpness.ndim else sharpness
         return InnerProduct(unit(query) * sharpness, unit(key), 1.0)
 
     def rows(self, queries: range) -> "Cosine":
-        if isinstance(self.scale, int | float):
+        if isinstance(self.scale, int | float) or self.scale.ndim == 0:
             return self
         return replace(self, scale=self.scale[..., queries.start : queries.stop])
 
-    def check(self, query_features: int, key_features: int) -> None:
-        same_features("cosine", query_features, key_features)
+    @property
+    def held(self) -> tuple[Any, ...]:
+        return (self.scale,)
+
+    def check(self, query: Array, key: Array, batch: tuple[int, ...]) -> None:
+        same_features("cosine", query, key)
+        if isinstance(self.scale, int | float):
+            return
+        same_library("the scale of scores.Cosine", self.scale, query)
+        shape, count = tuple(self.scale.shape), query.shape[-2]
+        if shape and not (shape[-1] == count and fits(shape[:-1], batch)):
+            raise ShapeError(
+                "scores.Cosine wants a scale for each query, "
+                f"(*batch, Q) = {shape_text((*batch, count))}, and it is {shape_text(shape)}"
+            )
 
 
 def unit(vectors: Float[Array, "*batch N E"]) -> Float[Array, "*batch N E"]:
@@ -65,9 +76,11 @@ def unit(vectors: Float[Array, "*batch N E"]) -> Float[Array, "*batch N E"]:
     xp = array_api_compat.array_namespace(vectors)
     # Dividing by the largest entry first keeps the squares in range; the result does not depend
     # on it, so no gradient needs to pass through it.
-    frozen = vectors.detach() if hasattr(vectors, "detach") else vectors
+    if not vectors.shape[-1]:
+        return vectors
+    frozen = vectors.detach() if isinstance(vectors, torch.Tensor) else vectors
     largest: Any = xp.max(xp.abs(frozen), axis=-1, keepdims=True)
-    nonzero = largest > 0
+    nonzero = largest != 0  # so written, NaN is not zero, and is told
     scaled = xp.where(nonzero, vectors, 1.0) / xp.where(nonzero, largest, 1.0)
     length = xp.sqrt(xp.sum(scaled * scaled, axis=-1, keepdims=True))
     return xp.where(nonzero, scaled / length, 0.0)

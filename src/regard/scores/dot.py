@@ -1,6 +1,7 @@
 """Dot-product scores: qᵀk, and qᵀk divided by √E."""
 
 from dataclasses import dataclass
+from typing import Any
 
 from jaxtyping import Float
 
@@ -27,8 +28,12 @@ class Dot(Score):
     ) -> InnerProduct:
         return InnerProduct(query, key, 1.0)
 
-    def check(self, query_features: int, key_features: int) -> None:
-        same_features("dot", query_features, key_features)
+    @property
+    def held(self) -> tuple[Any, ...]:
+        return ()
+
+    def check(self, query: Array, key: Array, batch: tuple[int, ...]) -> None:
+        same_features("dot", query, key)
 
 
 @dataclass(frozen=True)
@@ -52,5 +57,9 @@ class ScaledDot(Score):
         features = max(query.shape[-1], 1)
         return InnerProduct(query, key, features**-0.5 if self.scale is None else self.scale)
 
-    def check(self, query_features: int, key_features: int) -> None:
-        same_features("scaled_dot", query_features, key_features)
+    @property
+    def held(self) -> tuple[Any, ...]:
+        return () if self.scale is None else (self.scale,)
+
+    def check(self, query: Array, key: Array, batch: tuple[int, ...]) -> None:
+        same_features("scaled_dot", query, key)

@@ -5,8 +5,8 @@ from typing import Any, NamedTuple
 import array_api_compat
 from jaxtyping import Float
 
-from regard.errors import ShapeError
-from regard.grid import Array
+from regard.errors import KindError, ShapeError
+from regard.grid import Array, shape_text
 
 
 class InnerProduct(NamedTuple):
@@ -44,11 +44,24 @@ class Score:
 
     @property
     def is_inner_product(self) -> bool:
-        """Whether ``lower`` gives a form."""
+        """Whether ``lower`` gives a form, whatever the query and the key."""
         return type(self).lower is not Score.lower
 
-    def check(self, query_features: int, key_features: int) -> None:
-        """Raise ``ShapeError`` unless queries and keys have features that this score can match."""
+    @property
+    def held(self) -> tuple[Any, ...] | None:
+        """The tensors and numbers that the score holds, if with them finite features always make
+        finite scores and gradients; None, where that is not known: engines then keep features
+        that may not matter away from the score."""
+        return None
+
+    def check(self, query: Array, key: Array, batch: tuple[int, ...]) -> None:
+        """Raise ``ShapeError`` or ``KindError`` unless the score can match these arrays.
+
+        Args:
+            query: ``(…, Q, E)``.
+            key: ``(…, K, F)``.
+            batch: the leading dimensions of the scores.
+        """
 
 
 def inner_product(form: InnerProduct) -> Float[Array, "*batch Q K"]:
@@ -58,10 +71,36 @@ def inner_product(form: InnerProduct) -> Float[Array, "*batch Q K"]:
     return scores if form.scale == 1.0 else scores * form.scale
 
 
-def same_features(name: str, query_features: int, key_features: int) -> None:
+def same_features(name: str, query: Array, key: Array) -> None:
     """Raise unless E == F, and say what to do about it."""
-    if query_features != key_features:
+    if query.shape[-1] != key.shape[-1]:
         raise ShapeError(
-            f"query has {query_features} features and key has {key_features}: "
+            f"query has {query.shape[-1]} features and key has {key.shape[-1]}: "
             f"the {name} score needs the same (project them, or use scores.Bilinear)"
+        )
+
+
+def same_library(what: str, held: Any, query: Array) -> None:
+    """Raise unless what a score holds is an array of the query's library."""
+    try:
+        array_api_compat.array_namespace(query, held)
+    except TypeError:
+        raise KindError(
+            f"{what} is a {type(held).__module__.split('.')[0]}.{type(held).__name__}, and query "
+            f"a {type(query).__module__.split('.')[0]}.{type(query).__name__}: give one library"
+        ) from None
+
+
+def fits(lead: tuple[int, ...], batch: tuple[int, ...]) -> bool:
+    """Whether leading dimensions broadcast into ``batch``, aligned on the right, as in PyTorch."""
+    pairs = zip(reversed(lead), reversed(batch), strict=False)
+    return len(lead) <= len(batch) and all(have in (1, want) for have, want in pairs)
+
+
+def heads_fit(what: str, lead: tuple[int, ...], batch: tuple[int, ...]) -> None:
+    """Raise unless a weight's leading dimensions are those of the scores, or 1, or missing."""
+    if not fits(lead, batch):
+        raise ShapeError(
+            f"{what} has the leading dimensions {shape_text(lead)}, which do not broadcast to "
+            f"those of the scores, {shape_text(batch)}"
         )

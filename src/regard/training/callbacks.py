@@ -1,0 +1,118 @@
+"""What happens beside the training: keeping the best weights, writing numbers, stopping well."""
+
+import json
+import signal
+import time
+from collections.abc import Mapping
+from types import FrameType
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import Logger
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
+
+from regard.runs.folder import Run
+from regard.training.task import Task
+
+
+class Interrupted(BaseException):
+    """A training that a signal stopped, after its checkpoint was written."""
+
+    def __init__(self, signum: int) -> None:
+        super().__init__(signal.Signals(signum).name)
+        self.signum = signum
+
+
+class KeepBest(Callback):
+    """Writes ``model.safetensors`` whenever the validation loss is lower than ever."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.best = run, float("inf")
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        loss = float(trainer.callback_metrics["valid_loss"])
+        if not trainer.sanity_checking and trainer.is_global_zero and loss < self.best:
+            assert isinstance(pl_module, Task)
+            self.best = loss
+            self.run.save_weights(pl_module.system.state_dict())
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"best": self.best}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        self.best = state_dict["best"]
+
+
+class StopOnSignal(Callback):
+    """On Ctrl-C or SIGTERM: finish the step, write the checkpoint, stop. A second time: at once."""
+
+    def __init__(self, run: Run) -> None:
+        self.run, self.signum = run, 0
+        self._before: dict[int, Any] = {}
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        for signum in (signal.SIGINT, signal.SIGTERM):
+            self._before[signum] = signal.signal(signum, self._remember)
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        if self.signum:
+            trainer.save_checkpoint(self.run.checkpoint)
+            raise Interrupted(self.signum)
+
+    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        self._restore()
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        self._restore()
+
+    def _restore(self) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+        self._before.clear()
+
+    def _remember(self, signum: int, frame: FrameType | None) -> None:
+        if self.signum:
+            raise Interrupted(signum)
+        self.signum = signum
+
+
+class JsonLines(Logger):
+    """Writes ``metrics.jsonl``: a line for every few steps and every validation."""
+
+    def __init__(self, run: Run) -> None:
+        super().__init__()
+        self.file, self.start = run.path / "metrics.jsonl", time.perf_counter()
+
+    @property
+    def name(self) -> str:
+        return "regard"
+
+    @property
+    def version(self) -> str:
+        return ""
+
+    @rank_zero_only
+    def log_hyperparams(self, *args: Any, **kwargs: Any) -> None:
+        """Nothing: the run's config.yaml has them all."""
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:
+        # Lightning logs a validation with the number of the step before it; both are made steps
+        # done, so that the curves meet.
+        numbers = {name: float(value) for name, value in metrics.items()}
+        epoch = numbers.pop("epoch", 0.0)
+        seconds = round(time.perf_counter() - self.start, 3)
+        line = {"step": (step or 0) + 1, "epoch": int(epoch), "seconds": seconds, **numbers}
+        with self.file.open("a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+
+    def forget_after(self, step: int) -> None:
+        """Drop lines that a resumed training will write again."""
+        if not self.file.exists():
+            return
+        lines = self.file.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
+        self.file.write_text("".join(kept), encoding="utf-8")

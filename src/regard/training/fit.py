@@ -1,0 +1,88 @@
+"""Training a translator, from its options to its run folder."""
+
+import logging
+import warnings
+from functools import partial
+from typing import Any, NamedTuple
+
+import torch
+from lightning.pytorch import Trainer, seed_everything
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint, TQDMProgressBar
+from torch.utils.data import DataLoader
+
+from regard.data.batching import Batch, Encoding, LengthBatches
+from regard.data.pairs import Pair, Splits
+from regard.data.vocabulary import split
+from regard.runs.evaluate import token_match
+from regard.runs.folder import Run
+from regard.systems.translator import Config, Translator
+from regard.training.callbacks import JsonLines, KeepBest, StopOnSignal
+from regard.training.options import Training
+from regard.training.task import Task
+
+
+class Plan(NamedTuple):
+    """What a training needs: a model's config, how to train it, and the Trainer's own options."""
+
+    model: Config
+    training: Training
+    trainer: dict[str, Any]
+
+
+def fit(run: Run, plan: Plan, splits: Splits, encoding: Encoding, *, resume: bool) -> None:
+    """Train a translator; its best weights and its last checkpoint are in the run at any time.
+
+    Raises:
+        Interrupted: a signal came; the checkpoint is written, and ``resume`` goes on from it.
+    """
+    _quieten()
+    seed_everything(plan.training.seed, verbose=False)
+    system = Translator(plan.model, len(encoding.source), len(encoding.target))
+    task = Task(system, plan.training, token_match)
+    lines = JsonLines(run)
+    if resume:
+        # Written by this program into the user's own folder; weights alone would not resume.
+        stored = torch.load(run.checkpoint, weights_only=False)
+        lines.forget_after(stored["global_step"])
+    trainer = Trainer(
+        **plan.trainer,
+        logger=lines,
+        default_root_dir=run.path,
+        callbacks=[
+            TQDMProgressBar(refresh_rate=5),
+            StopOnSignal(run),
+            KeepBest(run),
+            EarlyStopping("valid_loss", patience=plan.training.patience),
+            ModelCheckpoint(
+                run.path, filename="last", save_top_k=1, enable_version_counter=False
+            ),
+        ],
+    )
+    trainer.fit(
+        task,
+        _loader(splits.train, encoding, plan.training),
+        _loader(splits.valid, encoding, None),
+        ckpt_path=run.checkpoint if resume else None,
+        weights_only=False if resume else None,
+    )
+
+
+def _loader(pairs: list[Pair], encoding: Encoding, training: Training | None) -> DataLoader[Any]:
+    collate: Any = partial(_batch, encoding)
+    if training is None:
+        return DataLoader(pairs, batch_size=250, collate_fn=collate)  # pyright: ignore[reportArgumentType]
+    lengths = [len(split(pair.source, encoding.source.units)) for pair in pairs]
+    batches = LengthBatches(lengths, training.batch_size, training.seed)
+    return DataLoader(pairs, batch_sampler=batches, collate_fn=collate)  # pyright: ignore[reportArgumentType]
+
+
+def _batch(encoding: Encoding, pairs: list[Pair]) -> Batch:
+    return encoding.batch(pairs)
+
+
+def _quieten() -> None:
+    """Lightning's advice on hardware and loaders is for its own users, not for ours."""
+    for name in ("lightning", "lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in (".*does not have many workers.*", ".*Checkpoint directory.*exists.*"):
+        warnings.filterwarnings("ignore", message)

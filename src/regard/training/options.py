@@ -1,0 +1,22 @@
+"""How a system is trained: what is not the Trainer's own business."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Training:
+    """How a system is trained.
+
+    Attributes:
+        batch_size: examples in a step.
+        learning_rate: the highest; it rises over the first steps, then falls to 0 as a cosine.
+        warm_up: share of the steps in which the learning rate rises.
+        patience: validations without a better loss after which training ends.
+        seed: of the first weights, the order of examples and dropout.
+    """
+
+    batch_size: int = 128
+    learning_rate: float = 3e-3
+    warm_up: float = 0.1
+    patience: int = 5
+    seed: int = 0
