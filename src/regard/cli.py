@@ -7,15 +7,21 @@ A command's parser is built when that command is called: only ``train`` imports 
 import json
 import os
 import sys
+from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice
+from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
-from regard.errors import MissingExtra, RegardError
+from regard.errors import MissingExtra, RegardError, RunError
 
 try:
-    from jsonargparse import ActionConfigFile, ArgumentParser, Namespace
+    from jsonargparse import (
+        ActionConfigFile,  # pyright: ignore[reportPrivateImportUsage]
+        ArgumentParser,
+        DefaultHelpFormatter,
+        Namespace,
+    )
 except ImportError as error:
     raise MissingExtra("the command line needs pip install 'regard[train]'") from error
 
@@ -29,6 +35,10 @@ COMMANDS: dict[str, str] = {
 SYSTEMS: dict[str, str] = {
     "translator": "text to text: RNNsearch (Bahdanau) and Luong's translator",
 }
+
+
+class Readable(RawDescriptionHelpFormatter, DefaultHelpFormatter):
+    """Help whose examples keep their lines."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,31 +74,56 @@ def _run(argv: list[str]) -> int:
         commands.add_subcommand(name, own, help=about)
         if name == command:
             PARSERS[name](own)
-    options = parser.parse_args(_configs_first(argv))
+    options = parser.parse_args(_arranged(argv, command))
     return ACTIONS[options.command](options[options.command])
 
 
-def _configs_first(argv: list[str]) -> list[str]:
-    """A config file comes before the options that change it, wherever it stands."""
-    head = next((i + 1 for i, word in enumerate(argv) if word in SYSTEMS), None)
-    if head is None:
+def _arranged(argv: list[str], command: str | None) -> list[str]:
+    """The words in the order that the parser needs: what comes later wins, and what has no dashes
+    stands together."""
+    if command is None or argv[0] != command:
         return argv
-    configs, rest, words = [], [], iter(argv[head:])
-    for word in words:
-        if word == "--config":
-            configs += [word, *islice(words, 1)]
+    if command != "train":
+        return [command, *_options_first(argv[1:])]
+    if len(argv) < 2 or argv[1] not in SYSTEMS:
+        return argv
+    return [*argv[:2], *_configs_first(argv[2:])]
+
+
+def _options_first(words: list[str]) -> list[str]:
+    """``RUN --json TEXT`` as ``--json RUN TEXT``; behind ``--`` everything is a text."""
+    options, others, rest = [], [], iter(words)
+    for word in rest:
+        if word == "--":
+            return [*options, "--", *others, *rest]
+        if word.startswith("-") and word != "-":
+            options += [word, *(islice(rest, 1) if word in TAKE_A_VALUE else ())]
         else:
-            (configs if word.startswith("--config=") else rest).append(word)
-    if "--resume" in rest:
-        configs += ["--config", str(_run_folder(rest) / "config.yaml")]
-    return [*argv[:head], *configs, *rest]
+            others.append(word)
+    return [*options, *others]
+
+
+TAKE_A_VALUE = ("-o", "--output", "--samples")
+
+
+def _configs_first(words: list[str]) -> list[str]:
+    """A config file comes before the options that change it, wherever it stands."""
+    configs, others, rest = [], [], iter(words)
+    for word in rest:
+        if word == "--config":
+            configs += [word, *islice(rest, 1)]
+        else:
+            (configs if word.startswith("--config=") else others).append(word)
+    if "--resume" in others:
+        configs += ["--config", str(_run_folder(others) / "config.yaml")]
+    return [*configs, *others]
 
 
 def _run_folder(words: list[str]) -> Path:
     """The folder that ``--run`` names, known before the options are parsed."""
     from regard.runs.folder import Run
 
-    named = [after for word, after in zip(words, words[1:], strict=False) if word == "--run"]
+    named = [after for word, after in pairwise(words) if word == "--run"]
     named += [word.removeprefix("--run=") for word in words if word.startswith("--run=")]
     if not named:
         data = [word for word in words[:1] if not word.startswith("-")]
@@ -113,6 +148,9 @@ def _train_parser(parser: ArgumentParser) -> None:
     own = ArgumentParser(
         description="Train a translator: an encoder of the source, and a decoder that attends "
         "to it while it writes the target.",
+        usage="regard train translator [DATA] [--run RUN] [options]",
+        epilog=EXAMPLES,
+        formatter_class=Readable,
         allow_abbrev=False,
     )
     systems.add_subcommand("translator", own, help=SYSTEMS["translator"])
@@ -132,12 +170,37 @@ def _train_parser(parser: ArgumentParser) -> None:
     own.add_class_arguments(PairsConfig, "data")
     own.add_class_arguments(Config, "model")
     own.add_class_arguments(Training, "training")
-    skip = {"logger", "callbacks", "default_root_dir", "profiler", "plugins", "fast_dev_run"}
-    skip |= {"enable_checkpointing", "barebones", "enable_autolog_hparams", "model_registry"}
-    skip |= {"reload_dataloaders_every_n_epochs", "use_distributed_sampler", "overfit_batches"}
-    own.add_class_arguments(Trainer, "trainer", skip=skip, instantiate=False)
+    own.add_class_arguments(Trainer, "trainer", skip=set(NOT_TO_CHOOSE), instantiate=False)
     own.set_defaults({f"trainer.{name}": value for name, value in TRAINER_DEFAULTS.items()})
 
+
+EXAMPLES = """
+examples:
+  regard train translator                          learn the built-in dates
+  regard train translator pairs.tsv --data.units words --model.hidden 256
+  regard train translator pairs.tsv.gz --model.attention luong --model.score dot
+  regard train translator --config run/config.yaml --run runs/again
+  regard train translator --run runs/again --resume
+"""
+
+# What of the Trainer the run folder decides, or no system uses.
+NOT_TO_CHOOSE: tuple[str | int, ...] = (
+    "logger",
+    "callbacks",
+    "default_root_dir",
+    "enable_checkpointing",
+    "enable_autolog_hparams",
+    "model_registry",
+    "profiler",
+    "plugins",
+    "fast_dev_run",
+    "barebones",
+    "overfit_batches",
+    "limit_test_batches",
+    "limit_predict_batches",
+    "reload_dataloaders_every_n_epochs",
+    "use_distributed_sampler",
+)
 
 TRAINER_DEFAULTS = {
     "max_epochs": 1,
@@ -159,7 +222,7 @@ def _train(chosen: Namespace) -> int:
     order = Order(chosen.system, options.as_dict())
     folder = Path(path or _default_run(chosen.system, options.source))
     if resume and overwrite:
-        raise MissingExtra("--resume goes on with a run and --overwrite replaces it: choose one")
+        raise RunError("--resume goes on with a run and --overwrite replaces it: choose one")
     return start(order, folder, overwrite=overwrite, resumed=Run.open(folder) if resume else None)
 
 
@@ -198,7 +261,12 @@ def _evaluate(options: Namespace) -> int:
 def _predict_parser(parser: ArgumentParser) -> None:
     _run_argument(parser)
     parser.add_argument(
-        "texts", nargs="*", type=str, metavar="TEXT", help="texts; without any: lines of stdin"
+        "texts",
+        nargs="*",
+        type=str,
+        default=[],
+        metavar="TEXT",
+        help="texts; without any: lines of standard input",
     )
     parser.add_argument("--json", action="store_true", help="print a line of JSON for each text")
 
@@ -223,7 +291,14 @@ def _predict(options: Namespace) -> int:
 
 def _explain_parser(parser: ArgumentParser) -> None:
     _run_argument(parser)
-    parser.add_argument("texts", nargs="*", type=str, metavar="TEXT", help="texts to explain")
+    parser.add_argument(
+        "texts",
+        nargs="*",
+        type=str,
+        default=[],
+        metavar="TEXT",
+        help="texts; without any, and without --samples: lines of standard input",
+    )
     parser.add_argument(
         "--samples", type=int, default=0, help="how many held-out texts of the run's data to add"
     )
@@ -231,7 +306,7 @@ def _explain_parser(parser: ArgumentParser) -> None:
         "-o",
         "--output",
         type=str | None,
-        help="a file to write: .html for a page of all texts, or a picture (.png, .svg, .pdf) of one",
+        help="write a file: .html for a page of all texts, .png, .svg or .pdf for a picture of one",
     )
     parser.add_argument("--json", action="store_true", help="print tokens and weights as JSON")
 
@@ -245,16 +320,18 @@ def _explain(options: Namespace) -> int:
     trained = load(path)
     pairs = held_out(path)[: options.samples] if options.samples > 0 else []
     texts = [*options.texts, *(pair.source for pair in pairs)]
-    if not texts:
+    if not texts and options.samples <= 0:
         texts = [text for chunk in _chunks([]) for text in chunk]
     found = trained.translate(texts)
     for one in found:
         if options.json:
-            print(_json(
-                source=one.alignment.source,
-                target=one.alignment.target,
-                weights=one.alignment.weights.round(6).tolist(),
-            ))
+            print(
+                _json(
+                    source=one.alignment.source,
+                    target=one.alignment.target,
+                    weights=one.alignment.weights.round(6).tolist(),
+                )
+            )
         else:
             print(f"\n{one.source} → {one.target}\n\n{terminal.alignment(one.alignment)}")
     if options.output is not None:
@@ -272,7 +349,9 @@ def _write_explanation(found: list[Any], output: Path) -> None:
     elif len(found) == 1:
         picture.save(found[0].alignment, output)
     else:
-        raise RangeError(f"a picture shows one text, and there are {len(found)}: write a .html page")
+        raise RangeError(
+            f"a picture shows one text, and there are {len(found)}: write a .html page"
+        )
     print(f"written: {output}", file=sys.stderr)
 
 

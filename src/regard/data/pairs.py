@@ -3,10 +3,10 @@
 import gzip
 import sys
 import zlib
-from collections.abc import Iterator
-from contextlib import nullcontext
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
-from typing import IO, NamedTuple
+from typing import NamedTuple
 
 from regard.errors import DataError
 
@@ -53,7 +53,7 @@ def lines(path: str) -> Iterator[tuple[int, str]]:
     number = 0
     try:
         with _open(path) as file:
-            for number, raw in enumerate(file, 1):  # noqa: B007  (the handler below names it)
+            for number, raw in enumerate(file, 1):
                 text = raw.decode("utf-8-sig" if number == 1 else "utf-8")
                 yield number, text.rstrip("\n").removesuffix("\r")
     except UnicodeDecodeError as error:
@@ -67,10 +67,10 @@ def lines(path: str) -> Iterator[tuple[int, str]]:
         raise DataError(f"{_name(path)}: {error.strerror or error}") from None
 
 
-def _open(path: str) -> "IO[bytes] | nullcontext[IO[bytes]]":
+def _open(path: str) -> AbstractContextManager[Iterable[bytes]]:
     if path == "-":
         return nullcontext(sys.stdin.buffer)
-    return gzip.open(path) if path.endswith(".gz") else Path(path).open("rb")  # noqa: SIM115
+    return gzip.open(path) if path.endswith(".gz") else Path(path).open("rb")
 
 
 def _pair(path: str, number: int, line: str) -> Pair:
@@ -79,7 +79,9 @@ def _pair(path: str, number: int, line: str) -> Pair:
         have = f"{len(columns)} column{'s' * (len(columns) != 1)}"
         if len(columns) == 2:
             have = "an empty column"
-        raise DataError(f"{_name(path)}:{number}: expected source<TAB>target, and the row has {have}")
+        raise DataError(
+            f"{_name(path)}:{number}: expected source<TAB>target, and the row has {have}"
+        )
     return Pair(*columns)
 
 

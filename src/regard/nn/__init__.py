@@ -1,9 +1,9 @@
 """Layers that learn.
 
-    Attention          a score and its projections                        nn/attention.py
-    BidirectionalGRU   the encoder of RNNsearch                           nn/encoders.py
-    BahdanauDecoder    RNNsearch's decoder                                nn/decoders.py
-    LuongDecoder       global attention, input feeding                    nn/decoders.py
+Attention          a score and its projections                        nn/attention.py
+BidirectionalGRU   the encoder of RNNsearch                           nn/encoders.py
+BahdanauDecoder    RNNsearch's decoder                                nn/decoders.py
+LuongDecoder       global attention, input feeding                    nn/decoders.py
 """
 
 from regard.nn.attention import Attention

@@ -187,7 +187,10 @@ class LuongDecoder(nn.Module):
     ) -> Step:
         """One word further: ``embedded`` is the last word's vector."""
         fed = torch.cat([embedded, state.attentional], -1) if self.input_feeding else embedded
-        memory = (state.hidden.transpose(0, 1).contiguous(), state.cell.transpose(0, 1).contiguous())
+        memory = (
+            state.hidden.transpose(0, 1).contiguous(),
+            state.cell.transpose(0, 1).contiguous(),
+        )
         top, (hidden, cell) = self.lstm(fed[:, None], memory)
         context, weights = _look(self.attention, top[:, 0], source, return_weights)
         attentional = torch.tanh(self.combine(torch.cat([context, top[:, 0]], -1)))
@@ -203,7 +206,10 @@ class LuongDecoder(nn.Module):
                 feature, state, _ = self.step(word, state, source)
                 features.append(feature)
             return torch.stack(features, 1)
-        memory = (state.hidden.transpose(0, 1).contiguous(), state.cell.transpose(0, 1).contiguous())
+        memory = (
+            state.hidden.transpose(0, 1).contiguous(),
+            state.cell.transpose(0, 1).contiguous(),
+        )
         top, _ = self.lstm(embedded, memory)
         context = self.attention.read(top, source.key, source.value, mask=padding(source.lengths))
         return torch.tanh(self.combine(torch.cat([context, top], -1)))

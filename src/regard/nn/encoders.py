@@ -32,9 +32,7 @@ class BidirectionalGRU(nn.Module):
         self.onward = nn.GRU(embedding, hidden, batch_first=True)
         self.rearward = nn.GRU(embedding, hidden, batch_first=True)
 
-    def forward(
-        self, embedded: Float[Tensor, "B K M"], lengths: Int[Tensor, " B"]
-    ) -> Encoded:
+    def forward(self, embedded: Float[Tensor, "B K M"], lengths: Int[Tensor, " B"]) -> Encoded:
         """Annotations ``(B, K, 2H)`` of tokens; the first ``lengths[b] ≥ 1`` of row b count, and
         what is said of the others means nothing."""
         turned = _reversed_within(lengths, embedded.shape[1])

@@ -112,9 +112,7 @@ def _exact(translations: Sequence[Translation], pairs: Sequence[Pair]) -> float:
     return right / len(pairs)
 
 
-def _translate(
-    trained: TrainedTranslator, pairs: Sequence[Pair], doing: str
-) -> list[Translation]:
+def _translate(trained: TrainedTranslator, pairs: Sequence[Pair], doing: str) -> list[Translation]:
     found = []
     for part in _parts(pairs, doing):
         found += trained.translate([pair.source for pair in part])

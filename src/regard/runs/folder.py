@@ -1,13 +1,13 @@
 """The run folder: everything that a training leaves behind.
 
-    run.json            which system, which data (a fingerprint), which versions
-    config.yaml         every option, as ``regard train SYSTEM --config`` takes them
-    vocabulary.json     what the tokens are
-    model.safetensors   the best weights so far, by the loss on the validation part
-    metrics.jsonl       a line of JSON for every few steps and every validation
-    last.ckpt           the last checkpoint, for ``--resume`` (pickled: load only your own)
-    scores.json         what the last evaluation found
-    report.html         curves, scores and alignments, in one page
+run.json            which system, which data (a fingerprint), which versions
+config.yaml         every option, as ``regard train SYSTEM --config`` takes them
+vocabulary.json     what the tokens are
+model.safetensors   the best weights so far, by the loss on the validation part
+metrics.jsonl       a line of JSON for every few steps and every validation
+last.ckpt           the last checkpoint, for ``--resume`` (pickled: load only your own)
+scores.json         what the last evaluation found
+report.html         curves, scores and alignments, in one page
 """
 
 import json

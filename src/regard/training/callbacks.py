@@ -55,7 +55,14 @@ class StopOnSignal(Callback):
         for signum in (signal.SIGINT, signal.SIGTERM):
             self._before[signum] = signal.signal(signum, self._remember)
 
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+    ) -> None:
         if self.signum:
             trainer.save_checkpoint(self.run.checkpoint)
             raise Interrupted(self.signum)

@@ -49,13 +49,11 @@ def fit(run: Run, plan: Plan, splits: Splits, encoding: Encoding, *, resume: boo
         logger=lines,
         default_root_dir=run.path,
         callbacks=[
-            TQDMProgressBar(refresh_rate=5),
+            *([] if plan.trainer.get("enable_progress_bar") is False else [TQDMProgressBar(5)]),
             StopOnSignal(run),
             KeepBest(run),
             EarlyStopping("valid_loss", patience=plan.training.patience),
-            ModelCheckpoint(
-                run.path, filename="last", save_top_k=1, enable_version_counter=False
-            ),
+            ModelCheckpoint(run.path, filename="last", save_top_k=1, enable_version_counter=False),
         ],
     )
     trainer.fit(

@@ -1,5 +1,6 @@
 """From an order (the options of ``regard train``) to a trained, judged run."""
 
+import json
 import sys
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -49,7 +50,10 @@ def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -
         _check_unchanged(run, options)
         splits, encoding = splits_of(run), load_encoding(run)
     plan = Plan(Config(**options["model"]), Training(**options["training"]), options["trainer"])
-    _say(f"{order.system} on {options['source']}: {len(splits.train):,} pairs to learn from, into {run.path}")
+    _say(
+        f"{order.system} on {options['source']}: {len(splits.train):,} pairs to learn from, "
+        f"into {run.path}"
+    )
     try:
         fit(run, plan, splits, encoding, resume=resumed is not None)
     except Interrupted as signal:
@@ -73,8 +77,6 @@ def _encoding(splits: Splits, data: dict[str, Any]) -> Encoding:
 
 
 def _first_files(order: Order, splits: Splits, encoding: Encoding) -> dict[str, str]:
-    import json
-
     about = {
         "format": FORMAT,
         "system": order.system,

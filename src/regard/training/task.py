@@ -42,7 +42,9 @@ class Task(LightningModule):
         rows = len(batch[0])
         loss = self.system.loss(batch)  # pyright: ignore[reportCallIssue]
         self.log("valid_loss", loss, batch_size=rows, prog_bar=True)
-        self.log(f"valid_{self.name}", self.judge(self.system, batch), batch_size=rows, prog_bar=True)
+        self.log(
+            f"valid_{self.name}", self.judge(self.system, batch), batch_size=rows, prog_bar=True
+        )
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.Adam(self.parameters(), self.options.learning_rate)
@@ -66,7 +68,7 @@ class Task(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         # Lightning keeps neither the random state nor the place in the data: without them a
         # resumed training would be another one.
-        progress = self.trainer.fit_loop.epoch_loop.batch_progress.current
+        progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
         whole = progress.processed >= len(self._batches())
         checkpoint["regard"] = {
             "epoch": self.current_epoch + whole,
