@@ -9,10 +9,11 @@ import os
 import sys
 from argparse import RawDescriptionHelpFormatter
 from collections.abc import Callable, Iterator, Sequence
-from itertools import islice, pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from regard import words
 from regard.errors import MissingExtra, RegardError, RunError
 
 try:
@@ -66,6 +67,7 @@ def _run(argv: list[str]) -> int:
         prog="regard",
         description="Train, use and look into systems built on attention.",
         version=__version__,
+        formatter_class=Readable,
         allow_abbrev=False,
     )
     commands = parser.add_subcommands(dest="command")
@@ -79,56 +81,20 @@ def _run(argv: list[str]) -> int:
 
 
 def _arranged(argv: list[str], command: str | None) -> list[str]:
-    """The words in the order that the parser needs: what comes later wins, and what has no dashes
-    stands together."""
     if command is None or argv[0] != command:
         return argv
     if command != "train":
-        return [command, *_options_first(argv[1:])]
+        return [command, *words.for_use(argv[1:])]
     if len(argv) < 2 or argv[1] not in SYSTEMS:
         return argv
-    return [*argv[:2], *_configs_first(argv[2:])]
+    system = argv[1]
 
+    def config_of_run(run: str | None, source: str) -> Path:
+        from regard.runs.folder import Run
 
-def _options_first(words: list[str]) -> list[str]:
-    """``RUN --json TEXT`` as ``--json RUN TEXT``; behind ``--`` everything is a text."""
-    options, others, rest = [], [], iter(words)
-    for word in rest:
-        if word == "--":
-            return [*options, "--", *others, *rest]
-        if word.startswith("-") and word != "-":
-            options += [word, *(islice(rest, 1) if word in TAKE_A_VALUE else ())]
-        else:
-            others.append(word)
-    return [*options, *others]
+        return Run.open(Path(run or _default_run(system, source))).path / "config.yaml"
 
-
-TAKE_A_VALUE = ("-o", "--output", "--samples")
-
-
-def _configs_first(words: list[str]) -> list[str]:
-    """A config file comes before the options that change it, wherever it stands."""
-    configs, others, rest = [], [], iter(words)
-    for word in rest:
-        if word == "--config":
-            configs += [word, *islice(rest, 1)]
-        else:
-            (configs if word.startswith("--config=") else others).append(word)
-    if "--resume" in others:
-        configs += ["--config", str(_run_folder(others) / "config.yaml")]
-    return [*configs, *others]
-
-
-def _run_folder(words: list[str]) -> Path:
-    """The folder that ``--run`` names, known before the options are parsed."""
-    from regard.runs.folder import Run
-
-    named = [after for word, after in pairwise(words) if word == "--run"]
-    named += [word.removeprefix("--run=") for word in words if word.startswith("--run=")]
-    if not named:
-        data = [word for word in words[:1] if not word.startswith("-")]
-        named = [_default_run("translator", data[0] if data else "dates")]
-    return Run.open(Path(named[-1])).path
+    return [*argv[:2], *words.for_training(argv[2:], config_of_run)]
 
 
 def _default_run(system: str, source: str) -> str:
@@ -150,19 +116,17 @@ def _train_parser(parser: ArgumentParser) -> None:
         "to it while it writes the target.",
         usage="regard train translator [DATA] [--run RUN] [options]",
         epilog=EXAMPLES,
-        formatter_class=Readable,
         allow_abbrev=False,
     )
     systems.add_subcommand("translator", own, help=SYSTEMS["translator"])
     own.add_argument("--config", action=ActionConfigFile, help="a YAML file of options")
     own.add_argument(
-        "source",
-        nargs="?",
+        "--source",
         type=str,
         default="dates",
         metavar="DATA",
         help=f"built-in data ({', '.join(BUILTIN)}), a file of two tab-separated columns "
-        "(UTF-8, .gz too), or - for standard input",
+        "(UTF-8, .gz too), or - for standard input; DATA alone, without --source, does too",
     )
     own.add_argument("--run", type=str | None, help="the run folder; null: runs/translator-DATA")
     own.add_argument("--overwrite", action="store_true", help="replace a run that is there")

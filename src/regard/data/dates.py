@@ -26,7 +26,7 @@ LOWER_CASE: Final = 0.25
 """Share of texts in lower case."""
 UNPUNCTUATED: Final = 0.25
 """Share of texts without commas and dots."""
-MISSPELLED: Final = 0.3
+MISSPELLED: Final = 0.65
 """Share of training texts with one typing error; no other text has one."""
 
 _YEAR = re.compile(r"(?<!\d)\d{4}(?!\d)")

@@ -5,7 +5,11 @@ is computed, and in the backward pass computed again (``torch.utils.checkpoint``
 gradients then reach everything that took part, tensors in a function's closure too).
 """
 
+import ctypes
+import itertools
+import sys
 from collections.abc import Callable
+from functools import cache
 from math import prod
 from typing import Any, NamedTuple
 
@@ -17,15 +21,17 @@ from regard.engines.call import Call
 from regard.grid import Grid
 from regard.scores import Score
 
-PAIRS_AT_ONCE = 4 * 2**20
-"""Pairs (query, key) whose scores exist at one time: 16 MiB in float32, and a few times that
-while a normalizer works on them."""
+PAIRS_AT_ONCE = 2**20
+"""Pairs (query, key) whose scores exist at one time: 4 MiB in float32, and some twenty times that
+while a normalizer works on them. Calls with fewer pairs are not cut."""
 
-SMALL = 2**20
-"""Pairs below which cutting costs more than it saves."""
+TIDY_EVERY = 8
+"""Blocks and tiles after which freed memory is handed back."""
 
 PIECE = 128
 """Keys are cut into pieces of this length where blocks see different ranges of them."""
+
+_begun = itertools.count()
 
 
 class Block(NamedTuple):
@@ -41,7 +47,7 @@ def cut(call: Call, queries: range, pairs_per_row: int, *, narrow: bool = True) 
         narrow: cut finer where the mask is a narrow band, so that the rest is never touched.
     """
     count, keys = len(queries), call.n_keys
-    if pairs_per_row * count <= SMALL:
+    if pairs_per_row * count <= PAIRS_AT_ONCE:
         return [block_of(call, queries)]
     rows = max(1, PAIRS_AT_ONCE // max(pairs_per_row, 1))
     middle = queries[count // 2]
@@ -67,6 +73,7 @@ def run(call: Call, queries: range, blocks: list[Block], compute: Callable[..., 
     value_pieces = _pieces_of(call.value, whole)
 
     def joined(block: Block, query: Tensor, *pieces: Tensor) -> Tensor:
+        tidy()
         middle = len(pieces) // (1 if call.value is None else 2)
         key = _join(pieces[:middle])
         value = None if call.value is None else _join(pieces[middle:])
@@ -90,6 +97,23 @@ def remembered(call: Call, function: Callable[..., Tensor], *arguments: Any) -> 
     # What a user's function draws at random has to be drawn again.
     random = call.dropout_p > 0 or not isinstance(call.parts.score, Score)
     return checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=random)
+
+
+def tidy() -> None:
+    """Called for each block and each tile, in both passes: hands freed memory back now and then.
+
+    glibc rarely finds room for a block's tensors where the last block's were, because small ones
+    that stay have settled there; the heap would grow by every block, as if Q×K were held.
+    """
+    if next(_begun) % TIDY_EVERY == 0 and (trim := _malloc_trim()) is not None:
+        trim(0)
+
+
+@cache
+def _malloc_trim() -> Callable[[int], int] | None:
+    if sys.platform != "linux":
+        return None
+    return getattr(ctypes.CDLL(None), "malloc_trim", None)
 
 
 def pairs_per_row(call: Call) -> int:

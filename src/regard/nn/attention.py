@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from regard.attention import attend
 from regard.biases import Bias
-from regard.errors import UnknownName
+from regard.errors import ShapeError
 from regard.masks import Mask
 from regard.normalizers import Normalizer
 from regard.normalizers import named as named_normalizer
@@ -71,7 +71,7 @@ class Attention(nn.Module):
         elif isinstance(self.score, str):
             named(self.score)
         if key_features != query_features and self.score in ("dot", "scaled_dot", "cosine"):
-            raise UnknownName(
+            raise ShapeError(
                 f"the {self.score} score needs query_features == key_features, and they are "
                 f"{query_features} and {key_features}: take score='bilinear' or 'additive'"
             )

@@ -51,18 +51,15 @@ class StopOnSignal(Callback):
         self.run, self.signum = run, 0
         self._before: dict[int, Any] = {}
 
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        # Later than the Trainer sets its own handler, which would end the program without a word.
         for signum in (signal.SIGINT, signal.SIGTERM):
             self._before[signum] = signal.signal(signum, self._remember)
 
-    def on_train_batch_end(
-        self,
-        trainer: Trainer,
-        pl_module: LightningModule,
-        outputs: Any,
-        batch: Any,
-        batch_idx: int,
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
+        # Before a step, not after one: then the last step's numbers are written too.
         if self.signum:
             trainer.save_checkpoint(self.run.checkpoint)
             raise Interrupted(self.signum)

@@ -82,5 +82,9 @@ def _quieten() -> None:
     """Lightning's advice on hardware and loaders is for its own users, not for ours."""
     for name in ("lightning", "lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
-    for message in (".*does not have many workers.*", ".*Checkpoint directory.*exists.*"):
+    for message in (
+        ".*does not have many workers.*",
+        ".*Checkpoint directory.*exists.*",
+        ".*LeafSpec.*",
+    ):
         warnings.filterwarnings("ignore", message)

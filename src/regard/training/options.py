@@ -16,7 +16,7 @@ class Training:
     """
 
     batch_size: int = 128
-    learning_rate: float = 3e-3
+    learning_rate: float = 4e-3
     warm_up: float = 0.1
     patience: int = 5
     seed: int = 0

@@ -1,0 +1,58 @@
+# The commands of the project; `make help` lists them.
+
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-full check fix docs bench
+
+help:  ## list the commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
+
+demo: .venv/demo.installed  ## train the date translator, judge it, show what it looks at (2 minutes)
+	$(BIN)/regard train translator dates --run runs/dates --overwrite
+	$(BIN)/regard explain runs/dates --samples 5
+	@echo "the report, in one page: runs/dates/report.html"
+
+test: .venv/dev.installed  ## the whole test suite
+	$(BIN)/pytest
+
+test-full: .venv/dev.installed  ## the whole test suite, with the whole grid of the conformance tests
+	$(BIN)/pytest --full
+
+check: .venv/dev.installed  ## format, lint, types, layers
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+fix: .venv/dev.installed  ## format and mend what can be mended by itself
+	$(BIN)/ruff format
+	$(BIN)/ruff check --fix
+
+bench: .venv/dev.installed  ## what attend and import regard cost beside torch alone
+	$(BIN)/python benchmarks/overhead.py
+
+docs: .venv/docs.installed  ## the documentation, as pages, in docs/_build
+	$(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build
+
+.venv/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "regard needs Python 3.11 or later; PYTHON=... chooses one")'
+	$(PYTHON) -m venv .venv
+	@ln -sf bin/python .venv/python
+
+# A stamp is as new as the last installation; a change of what is needed makes it old.
+.venv/demo.installed: .venv/python pyproject.toml constraints.txt
+	@echo "installing into .venv: a few minutes the first time"
+	$(INSTALL) --editable '.[train,text]'
+	@touch $@
+
+.venv/dev.installed: .venv/python pyproject.toml constraints.txt
+	@echo "installing into .venv: a few minutes the first time"
+	$(INSTALL) --editable '.[train,text,view,dev]'
+	@touch $@ .venv/demo.installed
+
+.venv/docs.installed: .venv/dev.installed
+	$(INSTALL) --editable '.[train,text,view,dev,docs]'
+	@touch $@

@@ -1,0 +1,101 @@
+"""Using a run: predict, evaluate, explain."""
+
+import json
+import subprocess
+import sys
+import time
+
+import pytest
+
+from tests.cli.conftest import regard
+
+
+def test_predict_arguments_and_lines_agree(trained):
+    folder, _ = trained
+    texts = ["abc", "fed", "☃", ""]
+    by_argument = regard("predict", folder, *texts)
+    by_line = regard("predict", folder, stdin="\n".join(texts) + "\n")
+    assert by_argument.stdout == by_line.stdout
+    assert by_argument.stdout.count("\n") == 4
+    as_json = regard("predict", folder, "--json", *texts)
+    rows = [json.loads(line) for line in as_json.stdout.splitlines()]
+    assert [row["source"] for row in rows] == texts
+    assert [row["target"] for row in rows] == by_argument.stdout.splitlines()
+    assert all(row["log_probability"] <= 0 for row in rows)
+    assert regard("predict", folder, "abc", "--json").stdout == as_json.stdout.splitlines(True)[0]
+
+
+def test_predict_starts_without_lightning_in_under_four_seconds(trained):
+    folder, _ = trained
+    started = min(_time_of(folder) for _ in range(2))
+    assert started < 4
+    program = (
+        "import sys; from regard.cli import main; "
+        f"main(['predict', {str(folder)!r}, 'abc']); "
+        "print(*(name for name in ('lightning', 'babel', 'matplotlib') if name in sys.modules))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[1] == "", done.stderr
+
+
+def _time_of(folder):
+    before = time.monotonic()
+    assert regard("predict", folder, "abc").returncode == 0
+    return time.monotonic() - before
+
+
+def test_evaluate_held_out_and_a_file(trained, pairs, tmp_path):
+    folder, done = trained
+    own = json.loads(regard("evaluate", folder, "--json").stdout)
+    assert own == json.loads((folder / "scores.json").read_text())
+    assert f"{own['exact_match']:.1%}" in done.stdout
+    file = tmp_path / "two.tsv"
+    file.write_text("abc\tcba\nabc\tnever\n")
+    assert json.loads(regard("evaluate", folder, file, "--json").stdout)["exact_match"] <= 0.5
+    assert json.loads((folder / "scores.json").read_text()) == own
+
+
+def test_evaluate_notices_that_the_data_changed(trained, pairs):
+    folder, _ = trained
+    content = pairs.read_bytes()
+    try:
+        pairs.write_bytes(content + b"new\twen\n")
+        refused = regard("evaluate", folder)
+    finally:
+        pairs.write_bytes(content)
+    assert refused.returncode == 2
+    assert "has changed since" in refused.stderr
+
+
+def test_explain_in_the_terminal_as_page_as_picture_and_as_numbers(trained, tmp_path):
+    folder, _ = trained
+    page, picture = tmp_path / "page.html", tmp_path / "picture.png"
+    shown = regard("explain", folder, "abc", "--samples", "1", "-o", page)
+    assert shown.returncode == 0, shown.stderr
+    assert "abc → " in shown.stdout
+    assert "│abc│" in shown.stdout
+    assert page.read_text(encoding="utf-8").count("<svg") == 2
+    assert "://" not in page.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+    assert regard("explain", folder, "abc", "-o", picture).returncode == 0
+    assert picture.read_bytes().startswith(b"\x89PNG")
+    row = json.loads(regard("explain", folder, "abc", "--json").stdout)
+    assert row["source"] == ["a", "b", "c"]
+    assert all(sum(weights) == pytest.approx(1, abs=1e-4) for weights in row["weights"])
+    two = regard("explain", folder, "abc", "abd", "-o", picture)
+    assert two.returncode == 2
+    assert "a picture shows one text" in two.stderr
+
+
+def test_refusals(tmp_path):
+    for command in ("predict", "evaluate", "explain"):
+        refused = regard(command, tmp_path / "none", "x")
+        assert refused.returncode == 2
+        assert "no such run folder" in refused.stderr
+        assert "Traceback" not in refused.stderr
+
+
+def test_help_teaches():
+    assert {"train", "evaluate", "predict", "explain"} <= set(regard("--help").stdout.split())
+    text = regard("train", "translator", "--help").stdout
+    for phrase in ("whose decoder", "--trainer.max_epochs", "examples:\n  regard train translator"):
+        assert phrase in text

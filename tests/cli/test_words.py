@@ -1,0 +1,44 @@
+"""Words in any order mean the same."""
+
+from pathlib import Path
+
+import pytest
+
+from regard.words import for_training, for_use
+
+
+def config_of_run(run, source):
+    return Path(f"{run or source}.yaml")
+
+
+@pytest.mark.parametrize(
+    ("written", "arranged"),
+    [
+        (
+            "data.tsv --config c.yaml --model.hidden 3",
+            "--config c.yaml --source data.tsv --model.hidden 3",
+        ),
+        ("--overwrite data.tsv --config=c.yaml", "--config c.yaml --source data.tsv --overwrite"),
+        ("--model.hidden=3 -", "--source - --model.hidden=3"),
+        ("--print_config", "--print_config"),
+        ("x --resume", "--config x.yaml --source x --resume"),
+        ("--resume --run=r", "--config r.yaml --resume --run r"),
+        ("--run a --resume --config c", "--config a.yaml --config c --run a --resume"),
+        ("a b --json", "--source a --json b"),
+    ],
+)
+def test_for_training(written, arranged):
+    assert for_training(written.split(), config_of_run) == arranged.split()
+
+
+@pytest.mark.parametrize(
+    ("written", "arranged"),
+    [
+        ("run --json text", "--json -- run text"),
+        ("run -o page.html text --samples 3", "-o page.html --samples 3 -- run text"),
+        ("run -- --json", "-- run --json"),
+        ("--help", "--help"),
+    ],
+)
+def test_for_use(written, arranged):
+    assert for_use(written.split()) == arranged.split()
