@@ -40,8 +40,10 @@ class Grid:
     def asarray(self, values: Any) -> Any:
         """``values`` (a list, an array of any library) as an array of this plane's library."""
         if self.xp.__name__.endswith("torch"):
-            if isinstance(values, np.ndarray):  # torch takes no negative strides, nor read-only
-                values = np.require(values, requirements=["C", "W"])
+            if isinstance(values, np.ndarray) and not (
+                values.flags.writeable and min(values.strides, default=0) >= 0
+            ):
+                values = values.copy()  # torch takes no negative strides, and warns of read-only
             return torch.as_tensor(values, device=self.device)
         if isinstance(values, torch.Tensor):
             values = values.detach().cpu().numpy()

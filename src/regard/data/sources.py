@@ -22,7 +22,7 @@ class PairsConfig:
         vocabulary: how many tokens of each side to know at most; null: all of the training part.
         valid: share of a file's sources kept for choosing among states of the model.
         test: share of a file's sources kept for the evaluation.
-        limit: how many pairs to learn from at most; null: all (of dates: 160,000).
+        limit: how many pairs to learn from at most; null: all (of dates: 140,000).
         seed: of the split, and of the built-in set.
     """
 
@@ -35,7 +35,7 @@ class PairsConfig:
 
 
 def _dates(config: PairsConfig) -> Splits:
-    return dates(config.seed, train=160_000 if config.limit is None else config.limit)
+    return dates(config.seed, train=140_000 if config.limit is None else config.limit)
 
 
 BUILTIN: dict[str, Callable[[PairsConfig], Splits]] = {"dates": _dates}

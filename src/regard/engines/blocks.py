@@ -6,7 +6,6 @@ gradients then reach everything that took part, tensors in a function's closure 
 """
 
 import ctypes
-import itertools
 import sys
 from collections.abc import Callable
 from functools import cache
@@ -25,13 +24,13 @@ PAIRS_AT_ONCE = 2**20
 """Pairs (query, key) whose scores exist at one time: 4 MiB in float32, and some twenty times that
 while a normalizer works on them. Calls with fewer pairs are not cut."""
 
-TIDY_EVERY = 8
-"""Blocks and tiles after which freed memory is handed back."""
+TIDY_AFTER = 8 * 2**20
+"""Scores and features after which freed memory is handed back."""
 
 PIECE = 128
 """Keys are cut into pieces of this length where blocks see different ranges of them."""
 
-_begun = itertools.count()
+_made = [0]
 
 
 class Block(NamedTuple):
@@ -39,12 +38,12 @@ class Block(NamedTuple):
     keys: range
 
 
-def cut(call: Call, queries: range, pairs_per_row: int, *, narrow: bool = True) -> list[Block]:
-    """Blocks that cover ``queries``, with at most ``PAIRS_AT_ONCE`` pairs each if a row allows.
+def cut(call: Call, queries: range, pairs_per_row: int) -> list[Block]:
+    """Blocks that cover ``queries``, with at most ``PAIRS_AT_ONCE`` pairs each if a row allows;
+    finer where the mask is a narrow band, so that what is outside it is never touched.
 
     Args:
         pairs_per_row: what one query costs, in pairs, over all keys and the batch.
-        narrow: cut finer where the mask is a narrow band, so that the rest is never touched.
     """
     count, keys = len(queries), call.n_keys
     if pairs_per_row * count <= PAIRS_AT_ONCE:
@@ -52,9 +51,11 @@ def cut(call: Call, queries: range, pairs_per_row: int, *, narrow: bool = True) 
     rows = max(1, PAIRS_AT_ONCE // max(pairs_per_row, 1))
     middle = queries[count // 2]
     span = len(block_of(call, range(middle, middle + 1)).keys)
-    if narrow and 2 * span < keys:
-        wide = pairs_per_row * 2 * span // keys
-        rows = max(1, min(PAIRS_AT_ONCE // max(wide, 1), max(span, PIECE)))
+    # In a band, a block of r queries meets span + r keys, and a piece more at the ends.
+    reach = max(span, PIECE)
+    width = span + reach + PIECE
+    if width < keys:
+        rows = max(1, min(reach, PAIRS_AT_ONCE * keys // (pairs_per_row * width)))
     starts = range(queries.start, queries.stop, rows)
     return [block_of(call, range(start, min(start + rows, queries.stop))) for start in starts]
 
@@ -73,7 +74,7 @@ def run(call: Call, queries: range, blocks: list[Block], compute: Callable[..., 
     value_pieces = _pieces_of(call.value, whole)
 
     def joined(block: Block, query: Tensor, *pieces: Tensor) -> Tensor:
-        tidy()
+        tidy(prod(call.batch) * query.shape[-2] * len(block.keys))
         middle = len(pieces) // (1 if call.value is None else 2)
         key = _join(pieces[:middle])
         value = None if call.value is None else _join(pieces[middle:])
@@ -99,13 +100,16 @@ def remembered(call: Call, function: Callable[..., Tensor], *arguments: Any) -> 
     return checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=random)
 
 
-def tidy() -> None:
-    """Called for each block and each tile, in both passes: hands freed memory back now and then.
+def tidy(numbers: int) -> None:
+    """Called for each block and each tile, in both passes, with the numbers that it is going to
+    make: hands freed memory back to the system now and then.
 
     glibc rarely finds room for a block's tensors where the last block's were, because small ones
     that stay have settled there; the heap would grow by every block, as if Q×K were held.
     """
-    if next(_begun) % TIDY_EVERY == 0 and (trim := _malloc_trim()) is not None:
+    _made[0] += numbers
+    if _made[0] > TIDY_AFTER and (trim := _malloc_trim()) is not None:
+        _made[0] = 0
         trim(0)
 
 

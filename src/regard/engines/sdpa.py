@@ -101,7 +101,7 @@ def _fused(
         lead = (*lead[:-1], lead[-1] // call.groups, call.groups)
     cut = _where_to_fold(lead, folded)
     if mask is not None:
-        mask = mask if mask.dtype == torch.bool else mask.to(query.dtype)
+        mask = mask if mask.dtype == torch.bool else mask.detach().to(query.dtype)
         mask = _fold_mask(call, mask.expand(*mask.shape[:-1], key.shape[-2]), len(lead))
         mask = _four(mask, _lead_of_mask(mask, lead, cut), cut)
     output = F.scaled_dot_product_attention(

@@ -22,8 +22,8 @@ from regard.engines.formula import score_of, seen, weigh
 from regard.grid import Grid
 from regard.scores import Score
 
-FEATURES_AT_ONCE = 2 * 2**20
-"""Numbers of a pairwise score's (q, k, D) tile that exist at one time: 8 MiB in float32."""
+FEATURES_AT_ONCE = 8 * 2**20
+"""Numbers of a pairwise score's (q, k, D) tile that exist at one time: 32 MiB in float32."""
 
 
 def refuse(call: Call) -> str | None:
@@ -78,10 +78,12 @@ def _tiled(call: Call, score: Callable[[Any, Any], Any]) -> Callable[[Tensor, Te
         length = max(1, FEATURES_AT_ONCE // max(per_key, 1))
         if length >= key.shape[-2]:
             return score(query, key)
-        tiles = []
-        for part in key.split(length, dim=-2):
-            blocks.tidy()
-            tiles.append(blocks.remembered(call, score, query, part))
+
+        def tile(query: Tensor, key: Tensor) -> Tensor:
+            blocks.tidy(per_key * key.shape[-2])
+            return score(query, key)
+
+        tiles = [blocks.remembered(call, tile, query, part) for part in key.split(length, dim=-2)]
         return torch.cat(tiles, dim=-1)
 
     return on_tiles

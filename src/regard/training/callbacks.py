@@ -89,6 +89,7 @@ class JsonLines(Logger):
     def __init__(self, run: Run) -> None:
         super().__init__()
         self.file, self.start = run.path / "metrics.jsonl", time.perf_counter()
+        self.trainer: Trainer | None = None
 
     @property
     def name(self) -> str:
@@ -104,12 +105,13 @@ class JsonLines(Logger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Mapping[str, float | Tensor], step: int | None = None) -> None:
-        # Lightning logs a validation with the number of the step before it; both are made steps
-        # done, so that the curves meet.
+        # Lightning's own number is that of the batch, and off by one after a resumption; the
+        # steps done are the same for losses of training and of validation.
+        done = self.trainer.global_step if self.trainer is not None else step
         numbers = {name: float(value) for name, value in metrics.items()}
         epoch = numbers.pop("epoch", 0.0)
         seconds = round(time.perf_counter() - self.start, 3)
-        line = {"step": (step or 0) + 1, "epoch": int(epoch), "seconds": seconds, **numbers}
+        line = {"step": done, "epoch": int(epoch), "seconds": seconds, **numbers}
         with self.file.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
 

@@ -56,6 +56,7 @@ def fit(run: Run, plan: Plan, splits: Splits, encoding: Encoding, *, resume: boo
             ModelCheckpoint(run.path, filename="last", save_top_k=1, enable_version_counter=False),
         ],
     )
+    lines.trainer = trainer
     trainer.fit(
         task,
         _loader(splits.train, encoding, plan.training),
@@ -63,6 +64,7 @@ def fit(run: Run, plan: Plan, splits: Splits, encoding: Encoding, *, resume: boo
         ckpt_path=run.checkpoint if resume else None,
         weights_only=False if resume else None,
     )
+    trainer.save_checkpoint(run.checkpoint)  # the callback's is that of the last validation
 
 
 def _loader(pairs: list[Pair], encoding: Encoding, training: Training | None) -> DataLoader[Any]:

@@ -49,6 +49,7 @@ def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -
         run = resumed
         _check_unchanged(run, options)
         splits, encoding = splits_of(run), load_encoding(run)
+        run.write("config.yaml", _yaml(options))
     plan = Plan(Config(**options["model"]), Training(**options["training"]), options["trainer"])
     _say(
         f"{order.system} on {options['source']}: {len(splits.train):,} pairs to learn from, "
@@ -88,8 +89,12 @@ def _first_files(order: Order, splits: Splits, encoding: Encoding) -> dict[str, 
     return {
         "run.json": json.dumps(about, indent=1) + "\n",
         "vocabulary.json": json.dumps(vocabulary, ensure_ascii=False) + "\n",
-        "config.yaml": yaml.safe_dump(order.options, sort_keys=False, allow_unicode=True),
+        "config.yaml": _yaml(order.options),
     }
+
+
+def _yaml(options: dict[str, Any]) -> str:
+    return yaml.safe_dump(options, sort_keys=False, allow_unicode=True)
 
 
 def _check_unchanged(run: Run, options: dict[str, Any]) -> None:
