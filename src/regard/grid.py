@@ -16,7 +16,7 @@ Array: TypeAlias = torch.Tensor | np.ndarray
 """A torch tensor, a NumPy array, or an array of another library that keeps the array API."""
 
 
-@dataclass(frozen=True)
+@dataclass(eq=False)  # never changed once made; frozen would cost a microsecond
 class Grid:
     """Rows ``queries`` and columns ``keys`` of scores of shape ``(*batch, n_queries, n_keys)``."""
 

@@ -12,9 +12,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import torch
-from oracles import plain
 
-from regard import biases, masks, scores
+from oracles import plain
+from regard import masks, scores
 
 
 class Layout(NamedTuple):
@@ -197,10 +197,10 @@ MASKS: dict[str, MaskRow] = {
     "causal from the start": MaskRow(
         lambda s: masks.causal(align="start"), lambda s, b, i, j: j <= i
     ),
-    "padding": MaskRow(lambda s: masks.padding(s.lengths), lambda s, b, i, j: j < s.lengths[_row(b)]),
-    "window": MaskRow(
-        lambda s: masks.window(1, 0), lambda s, b, i, j: 0 <= i + s.K - s.Q - j <= 1
+    "padding": MaskRow(
+        lambda s: masks.padding(s.lengths), lambda s, b, i, j: j < s.lengths[_row(b)]
     ),
+    "window": MaskRow(lambda s: masks.window(1, 0), lambda s, b, i, j: 0 <= i + s.K - s.Q - j <= 1),
     "window at positions": MaskRow(
         lambda s: masks.window(2, 1, query_positions=s.at_query, key_positions=s.at_key),
         lambda s, b, i, j: -2 <= s.at_key[_row(b)][j] - s.at_query[_row(b)][i] <= 1,
@@ -218,14 +218,17 @@ MASKS: dict[str, MaskRow] = {
         lambda s: masks.dense(s.plane[:, :1]), lambda s, b, i, j: s.plane[i, 0]
     ),
     "predicate": MaskRow(
-        lambda s: masks.predicate(lambda q, k: (q + k) % 3 != 0), lambda s, b, i, j: (i + j) % 3 != 0
+        lambda s: masks.predicate(lambda q, k: (q + k) % 3 != 0),
+        lambda s, b, i, j: (i + j) % 3 != 0,
     ),
     "causal & padding": MaskRow(
         lambda s: masks.causal() & masks.padding(s.lengths),
         lambda s, b, i, j: j <= i + s.K - s.Q and j < s.lengths[_row(b)],
     ),
     "two windows": MaskRow(
-        lambda s: masks.window(0, 0) | masks.window(0, 0, align="start") & ~masks.padding(s.lengths),
+        lambda s: (
+            masks.window(0, 0) | masks.window(0, 0, align="start") & ~masks.padding(s.lengths)
+        ),
         lambda s, b, i, j: i + s.K - s.Q == j or (i == j and j >= s.lengths[_row(b)]),
     ),
     "not causal": MaskRow(lambda s: ~masks.causal(), lambda s, b, i, j: j > i + s.K - s.Q),

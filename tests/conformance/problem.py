@@ -1,4 +1,4 @@
-"""A case of the table as numbers: inputs, what the oracle makes of them, and calls of the library."""
+"""A case of the table as numbers: inputs, what the oracle says, and calls of the library."""
 
 from functools import cached_property
 from types import SimpleNamespace
@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 import torch
-from conformance.cases import BIASES, DTYPES, FEATURES, LAYOUTS, MASKS, NORMALIZERS, SCORES, SIZES
-from oracles import plain
 
 import regard
+from conformance.cases import BIASES, DTYPES, FEATURES, LAYOUTS, MASKS, NORMALIZERS, SCORES, SIZES
+from oracles import plain
 from regard import biases
 
 

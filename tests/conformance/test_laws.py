@@ -3,11 +3,11 @@
 from collections.abc import Callable, Iterable
 
 import pytest
+
 from conformance import pairwise
 from conformance.cases import AXES, SCORES, valid
 from conformance.laws import LAWS
 from conformance.problem import Problem
-
 from regard.engines import blocks, streaming
 
 CASES = [Problem(case, seed) for seed, case in enumerate(pairwise.covering(AXES, valid))]
@@ -52,7 +52,6 @@ def check(law: Law, problems: Iterable[Problem]) -> None:
 def small_blocks(patch: pytest.MonkeyPatch) -> None:
     """Blocks of a few pairs: the paths of long sequences."""
     for module, name, size in (
-        (blocks, "SMALL", 4),
         (blocks, "PAIRS_AT_ONCE", 8),
         (blocks, "PIECE", 2),
         (streaming, "FEATURES_AT_ONCE", 16),

@@ -1,6 +1,6 @@
 """The formula in plain Python loops and float64: no broadcasting, no code of the library.
 
-    weights = normalize(score(query, key) + bias, where mask allows);  output = weights @ value
+weights = normalize(score(query, key) + bias, where mask allows);  output = weights @ value
 """
 
 import math

@@ -1,7 +1,7 @@
 """One call of ``attend``: its arguments, checked once, for every engine."""
 
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any
 
 import array_api_compat
@@ -35,6 +35,8 @@ class Parts:
             UnknownName: a name that stands for nothing.
             KindError: a part of the wrong kind, such as a bare array for a mask.
         """
+        if mask is None and bias is None and type(score) is type(normalizer) is str:
+            return _named(score, normalizer)
         if mask is not None and not isinstance(mask, Mask):
             raise KindError(
                 f"mask is a mask of regard.masks, not {_kind(mask)}: write masks.dense(allowed) "
@@ -47,7 +49,12 @@ class Parts:
         return Parts(scores.named(score), bias, mask, normalizers.named(normalizer))
 
 
-@dataclass(frozen=True)
+@cache
+def _named(score: str, normalizer: str) -> Parts:
+    return Parts(scores.named(score), None, None, normalizers.named(normalizer))
+
+
+@dataclass(eq=False)  # never changed once made; frozen would cost a microsecond
 class Call:
     """Arrays of at least two dimensions, the parts, and what follows from their shapes.
 
@@ -89,20 +96,19 @@ class Call:
         single = query.ndim == 1
         if single:
             query = query[None, :]
-        value_like = key if value is None else value
-        if (
-            query.ndim < 2
-            or key.ndim < 2
-            or value_like.ndim < 2
-            or (key.shape[-2] != value_like.shape[-2])
-        ):
+        shapes = query.shape, key.shape, (key if value is None else value).shape
+        if min(map(len, shapes)) < 2 or shapes[1][-2] != shapes[2][-2]:
             raise ShapeError(_shapes("shapes do not fit", query, key, value))
-        groups = _groups(query, key, value) if enable_gqa else 1
-        batch = _batch(query, key, value, heads=enable_gqa)
+        groups, batch = 1, shapes[0][:-2]
+        if enable_gqa:
+            groups = _groups(query, key, value)
+        if enable_gqa or not batch == shapes[1][:-2] == shapes[2][:-2]:
+            batch = _batch(query, key, value, heads=enable_gqa)
         if isinstance(parts.score, Score):
             parts.score.check(query, key, batch)
         call = Call(query, key, value, parts, dropout_p, groups, batch, single, xp)
-        _ = call.corner  # a mask or a bias of the wrong size is told now, not in midst of a block
+        if parts.mask is not None or parts.bias is not None:
+            _ = call.corner  # a wrong size is told now, not in the midst of a block
         return call
 
     @property
@@ -203,11 +209,6 @@ def _groups(query: Any, key: Any, value: Any) -> int:
 
 def _batch(query: Any, key: Any, value: Any, *, heads: bool) -> tuple[int, ...]:
     drop = 3 if heads else 2
-    if (
-        not heads
-        and query.shape[:-2] == key.shape[:-2] == (key if value is None else value).shape[:-2]
-    ):
-        return tuple(query.shape[:-2])
     leads = [tuple(array.shape[:-drop]) for array in (query, key, value) if array is not None]
     batch = []
     for sizes in zip(*(_padded(lead, max(map(len, leads))) for lead in leads), strict=True):

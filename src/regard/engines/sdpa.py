@@ -25,18 +25,18 @@ from regard.scores import Score
 
 def refuse(call: Call) -> str | None:
     """Why this engine cannot take the call; None: it can."""
-    score, bias = call.parts.score, call.corner[1]
+    score = call.parts.score
     if not call.is_torch:
         return "it computes torch tensors only"
     if not (isinstance(score, Score) and score.is_inner_product):
         return "the score is not an inner product"
     if call.parts.normalizer is not softmax:
         return "the normalizer is not softmax"
-    if bias is not None and bias.requires_grad and call.wants_gradients:
+    if call.parts.bias is not None and call.corner[1].requires_grad and call.wants_gradients:
         return "torch's fused kernel gives no gradient to a bias"
     if call.dropout_p:
         return "torch's fused kernel has no dropout on every device"
-    if 0 in call.query.shape or 0 in call.key.shape or 0 in call.value.shape or 0 in call.batch:
+    if not (call.query.numel() and call.key.numel() and call.value.numel()):
         return "there is nothing to compute: a dimension is 0"
     if call.query.dtype == torch.float64 and call.query.device.type != "cpu":
         return "torch's fused kernels take float64 on the CPU only"
@@ -95,6 +95,10 @@ def _fused(
     assert form is not None
     query, key, width = form.query, form.key, value.shape[-1]
     features = _round_up(max(query.shape[-1], width), query.device.type)
+    if mask is None and call.groups == 1 and _is_ready(query, key, value, features):
+        return F.scaled_dot_product_attention(
+            query, key, value, is_causal=triangle, scale=form.scale
+        )
     folded = [_fold(call, _widened(x, features), x is query) for x in (query, key, value)]
     lead = call.batch
     if call.groups > 1:
@@ -110,9 +114,17 @@ def _fused(
         is_causal=triangle,
         scale=form.scale,
     )
-    if output.shape[:2] == call.batch and features == width:
-        return output
     return output[..., :width].reshape(*call.batch, query.shape[-2], width)
+
+
+def _is_ready(query: Tensor, key: Tensor, value: Tensor, features: int) -> bool:
+    """Whether the kernel takes the three as they are: the usual case, which is to cost nothing."""
+    return (
+        query.ndim == 4
+        and query.shape[:2] == key.shape[:2] == value.shape[:2]
+        and query.shape[-1] == value.shape[-1] == features
+        and query.stride(-1) == key.stride(-1) == value.stride(-1) == 1
+    )
 
 
 def _round_up(features: int, device: str) -> int:

@@ -1,0 +1,52 @@
+"""The plan: which engine, why not the others, and never another than was asked for."""
+
+import numpy as np
+import pytest
+import torch
+
+import regard
+from regard import errors, scores
+from regard.engines.plan import ENGINES
+
+X = torch.zeros(2, 3)
+
+
+def test_the_order_and_the_reasons_are_told() -> None:
+    plan = regard.plan(X, X, X, score=scores.Additive(torch.ones(3)))
+    assert plan.engine == "streaming"
+    assert plan.refusals == {"sdpa": "the score is not an inner product"}
+    assert str(plan).splitlines()[0] == "sdpa       cannot: the score is not an inner product"
+    assert [line.split()[0] for line in str(plan).splitlines()] == list(ENGINES)
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_an_engine_asked_for_is_the_one_that_computes(engine: str, monkeypatch) -> None:
+    ran = []
+    for name, module in ENGINES.items():
+        original = module.attend
+        monkeypatch.setattr(
+            module, "attend", lambda call, n=name, f=original: ran.append(n) or f(call)
+        )
+    regard.attend(X, X, X, engine=engine)
+    assert ran == [engine]
+    ran.clear()
+    regard.attend(X, X, X)
+    assert ran == ["sdpa"]
+
+
+def test_numpy_is_taken_by_the_reference_alone() -> None:
+    x = np.zeros((2, 3))
+    assert regard.plan(x, x, x).engine == "reference"
+    with pytest.raises(errors.EngineError, match="torch tensors only"):
+        regard.attend(x, x, x, engine="streaming")
+
+
+def test_nobody_can() -> None:
+    x = np.zeros((2, 3))
+    with pytest.raises(errors.EngineError, match="(?s)no engine can take this call.*no dropout"):
+        regard.plan(x, x, x, dropout_p=0.5)
+
+
+def test_unknown_engine_lists_the_engines() -> None:
+    with pytest.raises(errors.UnknownName, match="auto, sdpa, streaming, reference"):
+        regard.attend(X, X, X, engine="flash")

@@ -1,0 +1,112 @@
+"""Softmax, sparsemax, hard: numbers by hand, plain loops, and wrong versions that must fail."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import regard
+from oracles import plain
+from regard import normalizers
+
+ROWS = st.lists(st.floats(-20, 20), min_size=1, max_size=8)
+SHIFTED = (0.0, 120.0, -120.0, 1e4, -1e4)
+
+
+def test_softmax_by_hand() -> None:
+    got = normalizers.softmax(np.log([[1.0, 2.0, 5.0]]), None)
+    np.testing.assert_allclose(got, [[0.125, 0.25, 0.625]], rtol=1e-15)
+
+
+def test_sparsemax_by_hand() -> None:
+    got = normalizers.sparsemax(
+        np.array([[1.0, 0.8, -1.0], [3.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), None
+    )
+    np.testing.assert_allclose(got, [[0.6, 0.4, 0], [1, 0, 0], [1 / 3] * 3], atol=1e-15)
+
+
+@given(ROWS)
+def test_sparsemax_is_the_projection_onto_the_simplex(row: list[float]) -> None:
+    for kind in (np.array, lambda x: torch.tensor(x, dtype=torch.float64)):
+        got = np.asarray(normalizers.sparsemax(kind([row]), None))[0]
+        np.testing.assert_allclose(got, plain.sparsemax(row), atol=1e-12)
+    assert (got >= 0).all()
+    assert abs(got.sum() - 1) < 1e-12
+
+
+def test_sparsemax_gradcheck() -> None:
+    raw = torch.randn(3, 5, dtype=torch.float64).requires_grad_()
+    allowed = torch.rand(3, 5) < 0.6
+    assert torch.autograd.gradcheck(lambda z: normalizers.sparsemax(z, allowed), raw)
+
+
+def test_hard_returns_the_row_that_matches() -> None:
+    """Attention as a look-up: one-hot keys give the exact row."""
+    keys, rows = torch.eye(4), torch.randn(4, 3)
+    got = regard.attend(keys[2], keys, rows, score="dot", normalizer="hard")
+    assert torch.equal(got, rows[2])
+    cold = regard.attend(keys[2] * 1e3, keys, rows, score="dot")
+    assert torch.equal(cold, rows[2])
+
+
+def test_hard_of_equals_takes_the_first() -> None:
+    assert normalizers.hard(torch.tensor([[1.0, 7.0, 7.0]]), None).tolist() == [[0, 1, 0]]
+
+
+@pytest.mark.parametrize("name", normalizers.NORMALIZERS)
+def test_a_row_of_nothing_is_zeros_and_passes_no_gradient(name: str) -> None:
+    raw = torch.randn(2, 3, dtype=torch.float64).requires_grad_()
+    allowed = torch.tensor([[False] * 3, [True, True, False]])
+    got = normalizers.NORMALIZERS[name](raw, allowed)
+    assert not got[0].any()
+    if got.requires_grad:
+        got.pow(2).sum().backward()
+        assert raw.grad is not None
+        assert not raw.grad[0].any()
+        assert not raw.grad[1, 2].any()
+
+
+@pytest.mark.parametrize("name", ["softmax", "sparsemax"])
+def test_nan_is_told(name: str) -> None:
+    assert normalizers.NORMALIZERS[name](torch.tensor([[math.nan, 1.0]]), None).isnan().any()
+
+
+def _masked_times_vector(scores: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
+    # Trap 6, as it is found in the wild: masked scores become 0, and 0 is a score.
+    weights = torch.softmax(scores * allowed, -1) * allowed
+    return weights / (weights.sum(-1, keepdim=True) + 1e-13)
+
+
+def _clamped_after_the_mask(scores: torch.Tensor, allowed: torch.Tensor) -> torch.Tensor:
+    return torch.softmax(scores.masked_fill(~allowed, -1e4).clamp(min=-1e4), -1)
+
+
+def _shift_changes_nothing(normalize, name: str) -> None:
+    base = torch.tensor([[0.5, 2.0, 1.0]], dtype=torch.float64)
+    allowed = torch.tensor([[True, True, False]])
+    want = getattr(plain, name)(base[0, :2].tolist())
+    for shift in SHIFTED:
+        got = normalize(base + shift, allowed)[0]
+        assert got[2] == 0
+        np.testing.assert_allclose(got[:2], want, atol=1e-9)
+
+
+@pytest.mark.parametrize("name", ["softmax", "sparsemax", "hard"])
+def test_a_shift_of_scores_changes_nothing(name: str) -> None:
+    _shift_changes_nothing(normalizers.NORMALIZERS[name], name)
+
+
+@pytest.mark.parametrize("wrong", [_masked_times_vector, _clamped_after_the_mask])
+def test_the_shift_catches_the_trap(wrong) -> None:
+    with pytest.raises(AssertionError):
+        _shift_changes_nothing(wrong, "softmax")
+
+
+def test_float16_of_numpy_has_room_for_a_mask() -> None:
+    """Half the lowest float16 is -32752; a score below it must still win over what is masked."""
+    query, key = np.array([[-200.0]], np.float16), np.array([[200.0], [1.0]], np.float16)
+    mask = regard.masks.padding(1)
+    assert regard.weights(query, key, score="dot", mask=mask).tolist() == [[1.0, 0.0]]
