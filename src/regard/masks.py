@@ -35,6 +35,11 @@ class Mask:
     """A rule for pairs of positions; combine with ``&``, ``|`` and ``~``."""
 
     @property
+    def sized(self) -> bool:
+        """Whether it holds arrays, or a function, that may not fit the sizes of a call."""
+        return True
+
+    @property
     def per_key(self) -> bool:
         """Whether every query of a sequence may see the same keys."""
         return False
@@ -86,6 +91,10 @@ class Window(Mask):
     query_positions: Any = None
     key_positions: Any = None
 
+    @property
+    def sized(self) -> bool:
+        return self.query_positions is not None or self.key_positions is not None
+
     def tile(self, grid: Grid) -> Bool[Array, "*#batch q k"]:
         offset = grid.n_keys - grid.n_queries if self.align == "end" else 0
         if self.query_positions is None:
@@ -103,7 +112,7 @@ class Window(Mask):
 
     def extent(self, grid: Grid) -> Extent:
         keys, everything = grid.n_keys, range(grid.n_keys)
-        if self.query_positions is not None or self.key_positions is not None:
+        if self.sized:
             return Extent(everything, full=False)
         offset = keys - grid.n_queries if self.align == "end" else 0
         first, last = grid.queries.start + offset, grid.queries.stop - 1 + offset
@@ -117,9 +126,8 @@ class Window(Mask):
         return Extent(hull, full=all(reach(p) == (hull.start, hull.stop) for p in (first, last)))
 
     def is_triangle(self, grid: Grid) -> bool:
-        plain = self.query_positions is None and self.key_positions is None
         straight = self.align == "start" or grid.n_queries == grid.n_keys
-        return plain and straight and self.before is None and self.after == 0
+        return straight and self.before is None and self.after == 0 and not self.sized
 
 
 @dataclass(frozen=True, eq=False)
@@ -187,6 +195,10 @@ class And(Mask):
     right: Mask
 
     @property
+    def sized(self) -> bool:
+        return self.left.sized or self.right.sized
+
+    @property
     def per_key(self) -> bool:
         return self.left.per_key and self.right.per_key
 
@@ -206,6 +218,10 @@ class Or(Mask):
     right: Mask
 
     @property
+    def sized(self) -> bool:
+        return self.left.sized or self.right.sized
+
+    @property
     def per_key(self) -> bool:
         return self.left.per_key and self.right.per_key
 
@@ -221,6 +237,10 @@ class Or(Mask):
 @dataclass(frozen=True, eq=False)
 class Not(Mask):
     inner: Mask
+
+    @property
+    def sized(self) -> bool:
+        return self.inner.sized
 
     @property
     def per_key(self) -> bool:

@@ -107,7 +107,7 @@ class Call:
         if isinstance(parts.score, Score):
             parts.score.check(query, key, batch)
         call = Call(query, key, value, parts, dropout_p, groups, batch, single, xp)
-        if parts.mask is not None or parts.bias is not None:
+        if (parts.mask is not None and parts.mask.sized) or parts.bias is not None:
             _ = call.corner  # a wrong size is told now, not in the midst of a block
         return call
 
@@ -123,7 +123,7 @@ class Call:
     def grid(self) -> Grid:
         """The whole plane of scores."""
         n, m = self.n_queries, self.n_keys
-        device = array_api_compat.device(self.query)
+        device = self.query.device if self.is_torch else array_api_compat.device(self.query)
         return Grid(self.batch, n, m, range(n), range(m), self.xp, device)
 
     @cached_property

@@ -137,10 +137,12 @@ def _normalized(normalizer: Normalizer, raw: Any, allowed: Any) -> Any:
     # A function of the user's need not know what must not matter: it never sees it.
     xp = array_api_compat.array_namespace(raw)
     weights = normalizer(raw if allowed is None else xp.where(allowed, raw, 0.0), allowed)
-    if tuple(weights.shape) != tuple(raw.shape):
+    shape, got = tuple(raw.shape), tuple(weights.shape)
+    wide = shape if allowed is None else torch.broadcast_shapes(shape, tuple(allowed.shape))
+    if got not in (shape, wide):
         raise ShapeError(
-            f"the normalizer gave {shape_text(tuple(weights.shape))} for scores "
-            f"(*batch, Q, K) = {shape_text(tuple(raw.shape))}; expected weights of the same shape"
+            f"the normalizer gave {shape_text(got)} for scores (*batch, Q, K) = "
+            f"{shape_text(shape)}; expected weights of the same shape"
         )
     return weights if allowed is None else xp.where(allowed, weights, 0.0)
 

@@ -47,11 +47,13 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
     """weights @ value, fused."""
     mask, bias, score = call.parts.mask, call.parts.bias, call.parts.score
     assert isinstance(score, Score)
-    if bias is None and (mask is None or mask.is_triangle(call.grid)):
+    if mask is None and bias is None:
+        return _fused(call, score, (call.query, call.key, call.value), None, False)
+    if bias is None and mask is not None and mask.is_triangle(call.grid):
         # Torch has a flag for the triangle. What lies to the right of it, nobody sees: cut it off.
-        keys = range(call.n_keys if mask is None else min(call.n_keys, call.n_queries))
+        keys = range(min(call.n_keys, call.n_queries))
         key, value = blocks.part_of(call.key, keys), blocks.part_of(call.value, keys)
-        return _fused(call, score, (call.query, key, value), None, mask is not None)
+        return _fused(call, score, (call.query, key, value), None, True)
 
     def compute(grid: Grid, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
         allowed, added = allowed_and_bias(call, grid)
@@ -96,9 +98,12 @@ def _fused(
     query, key, width = form.query, form.key, value.shape[-1]
     features = _round_up(max(query.shape[-1], width), query.device.type)
     if mask is None and call.groups == 1 and _is_ready(query, key, value, features):
-        return F.scaled_dot_product_attention(
+        if query.ndim == 3:
+            query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)
+        output = F.scaled_dot_product_attention(
             query, key, value, is_causal=triangle, scale=form.scale
         )
+        return output.squeeze(1) if len(call.batch) == 1 else output
     folded = [_fold(call, _widened(x, features), x is query) for x in (query, key, value)]
     lead = call.batch
     if call.groups > 1:
@@ -120,8 +125,8 @@ def _fused(
 def _is_ready(query: Tensor, key: Tensor, value: Tensor, features: int) -> bool:
     """Whether the kernel takes the three as they are: the usual case, which is to cost nothing."""
     return (
-        query.ndim == 4
-        and query.shape[:2] == key.shape[:2] == value.shape[:2]
+        2 < query.ndim < 5
+        and query.shape[:-2] == key.shape[:-2] == value.shape[:-2]
         and query.shape[-1] == value.shape[-1] == features
         and query.stride(-1) == key.stride(-1) == value.stride(-1) == 1
     )
