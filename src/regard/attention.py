@@ -131,6 +131,7 @@ def weights(
 
     Returns:
         ``(*batch, Q', K)`` for Q' queries asked for; ``(*batch, K)`` for a query of one dimension.
+        The batch is that of query and key: leading dimensions that only values have are unknown.
 
     Raises:
         ShapeError, KindError, UnknownName: arguments that do not fit.

@@ -33,8 +33,8 @@ CASES = {
     "3-D, causal and padding": (8192, "1, n", BOTH, 200, 256),
     "heads, window": (8192, "1, 2, n", "mask=masks.window(64, 0)", 200, 512),
     "sparsemax": (8192, "1, n", "normalizer='sparsemax', " + BOTH, 450, 4 * 256),
-    "additive": (1536, "1, n", "score=scores.Additive(strength)", 450, 576),
-    "own function": (1536, "1, n", DISTANCE, 450, 576),
+    "additive": (1536, "1, n", "score=scores.Additive(strength)", 350, 576),
+    "own function": (1536, "1, n", DISTANCE, 400, 576),
 }
 
 

@@ -23,7 +23,8 @@ from regard.grid import Grid
 from regard.scores import Score
 
 FEATURES_AT_ONCE = 8 * 2**20
-"""Numbers of a pairwise score's (q, k, D) tile that exist at one time: 32 MiB in float32."""
+"""Numbers of a pairwise score's (q, k, D) tile that exist at one time, and at least so many: of
+32 MiB glibc takes memory from the system and gives it back, without leaving holes in the heap."""
 
 
 def refuse(call: Call) -> str | None:
@@ -75,7 +76,7 @@ def _tiled(call: Call, score: Callable[[Any, Any], Any]) -> Callable[[Tensor, Te
 
     def on_tiles(query: Tensor, key: Tensor) -> Tensor:
         per_key = prod(call.batch) * query.shape[-2] * max(query.shape[-1], key.shape[-1])
-        length = max(1, FEATURES_AT_ONCE // max(per_key, 1))
+        length = -(-FEATURES_AT_ONCE // max(per_key, 1))
         if length >= key.shape[-2]:
             return score(query, key)
 

@@ -44,10 +44,8 @@ class Cosine(Score):
     ) -> InnerProduct:
         if isinstance(self.scale, int | float):
             return InnerProduct(unit(query), unit(key), float(self.scale))
-        xp = array_api_compat.array_namespace(query, self.scale)
-        sharpness = xp.astype(self.scale, query.dtype, copy=False)
-        sharpness = sharpness[..., None] if sharpness.ndim else sharpness
-        return InnerProduct(unit(query) * sharpness, unit(key), 1.0)
+        sharpness = self.scale[..., None] if self.scale.ndim else self.scale
+        return InnerProduct(unit(query, sharpness), unit(key), 1.0)
 
     def rows(self, queries: range) -> "Cosine":
         if isinstance(self.scale, int | float) or self.scale.ndim == 0:
@@ -71,16 +69,22 @@ class Cosine(Score):
             )
 
 
-def unit(vectors: Float[Array, "*batch N E"]) -> Float[Array, "*batch N E"]:
-    """Vectors of length 1 in the same directions; a zero vector stays, and passes no gradient."""
+def unit(vectors: Float[Array, "*batch N E"], length: Any = 1.0) -> Float[Array, "*batch N E"]:
+    """Vectors of length 1, or of another, in the same directions; a zero vector stays, and passes
+    no gradient."""
     xp = array_api_compat.array_namespace(vectors)
     # Dividing by the largest entry first keeps the squares in range; the result does not depend
     # on it, so no gradient needs to pass through it.
     if not vectors.shape[-1]:
         return vectors
+    dtype = vectors.dtype
+    if xp.finfo(dtype).bits == 16:
+        vectors = xp.astype(vectors, xp.float32)  # halves are rounded once, at the end
+    if not isinstance(length, int | float):
+        length = xp.astype(length, vectors.dtype, copy=False)
     frozen = vectors.detach() if isinstance(vectors, torch.Tensor) else vectors
     largest: Any = xp.max(xp.abs(frozen), axis=-1, keepdims=True)
     nonzero = largest != 0  # so written, NaN is not zero, and is told
     scaled = xp.where(nonzero, vectors, 1.0) / xp.where(nonzero, largest, 1.0)
-    length = xp.sqrt(xp.sum(scaled * scaled, axis=-1, keepdims=True))
-    return xp.where(nonzero, scaled / length, 0.0)
+    norm = xp.sqrt(xp.sum(scaled * scaled, axis=-1, keepdims=True))
+    return xp.astype(xp.where(nonzero, scaled / norm, 0.0) * length, dtype, copy=False)
