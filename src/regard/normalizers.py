@@ -7,6 +7,7 @@ a row where nothing is. What scores hold where they are not allowed changes noth
 A function of your own gets 0 for scores that are not allowed, and its weights there are set to 0.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
@@ -16,6 +17,9 @@ from jaxtyping import Bool, Float
 
 from regard.errors import KindError, UnknownName
 from regard.grid import Array
+
+FAR_BELOW = -1e4
+"""Below a row's best by this much, exp is 0 in every dtype; and rows of nothing else stay finite."""
 
 Normalizer: TypeAlias = Callable[[Any, Any], Any]
 
@@ -30,12 +34,11 @@ def softmax(
     array([[0.3333, 0.6667, 0.    ]])
     """
     if isinstance(scores, torch.Tensor):
-        # The filling is finite, so a row of nothing else stays free of NaN in both passes.
-        weights = torch.softmax(_ruled_out(scores, allowed), -1)
+        weights = torch.softmax(_below_the_best(scores, allowed), -1)
     else:
         xp = array_api_compat.array_namespace(scores)
-        filled = _ruled_out(scores, allowed)
-        powers = xp.exp(filled - xp.max(filled, axis=-1, keepdims=True))
+        shifted = _below_the_best(scores, allowed)
+        powers = xp.exp(shifted - xp.max(shifted, axis=-1, keepdims=True))
         weights = powers / xp.sum(powers, axis=-1, keepdims=True)
     return _only(weights, allowed)
 
@@ -54,8 +57,8 @@ def sparsemax(
     array([[0.6, 0.4, 0. ]])
     """
     xp = array_api_compat.array_namespace(scores)
-    filled = _ruled_out(scores, allowed)
-    shifted = filled - _constant(xp.max(filled, axis=-1, keepdims=True))
+    shifted = _below_the_best(scores, allowed)
+    shifted = shifted - _constant(xp.max(shifted, axis=-1, keepdims=True))
     # What lies more than 1 below the largest is never in the support; -2 keeps sums in range.
     falling = xp.sort(_constant(xp.where(shifted > -2, shifted, -2.0)), axis=-1, descending=True)
     ranks = xp.arange(1, scores.shape[-1] + 1, dtype=scores.dtype, device=_device(scores))
@@ -85,7 +88,7 @@ def hard(
     array([[0., 1., 0.]])
     """
     xp = array_api_compat.array_namespace(scores)
-    best = xp.argmax(_ruled_out(_constant(scores), allowed), axis=-1, keepdims=True)
+    best = xp.argmax(_below_the_best(_constant(scores), allowed), axis=-1, keepdims=True)
     places = xp.arange(scores.shape[-1], device=_device(scores))
     return _only(xp.astype(places == best, scores.dtype), allowed)
 
@@ -115,11 +118,16 @@ def named(normalizer: Normalizer | str) -> Normalizer:
     return normalizer
 
 
-def _ruled_out(scores: Any, allowed: Any) -> Any:
+def _below_the_best(scores: Any, allowed: Any) -> Any:
+    """Scores less the largest that is allowed in their row; far below it where not allowed."""
+    if allowed is None:
+        return scores
     xp = array_api_compat.array_namespace(scores)
-    # Half the lowest number: low enough to take no mass, with room to subtract a maximum from it.
-    lowest = float(xp.finfo(scores.dtype).min) / 2
-    return scores if allowed is None else xp.where(allowed, scores, lowest)
+    # Allowed scores may be as low as numbers go (people add the lowest number to hide a key), so
+    # no filling is low enough unless the row's best is brought to 0 first.
+    best = xp.max(xp.where(allowed, _constant(scores), -math.inf), axis=-1, keepdims=True)
+    best = xp.where(best == -math.inf, 0.0, best)
+    return xp.where(allowed, scores - best, FAR_BELOW)
 
 
 def _only(weights: Any, allowed: Any) -> Any:

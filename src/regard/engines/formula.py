@@ -3,6 +3,7 @@ down computes them here."""
 
 import math
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import array_api_compat
@@ -122,13 +123,32 @@ def weigh(
     xp = call.xp
     allowed, bias = allowed_and_bias(call, grid)
     query, key = shield(call, query, key, allowed)
-    raw = score(query, key)
-    _check_scores(grid, raw, query, key)
-    if xp.finfo(raw.dtype).bits == 16:
-        raw = xp.astype(raw, xp.float32)
+    if isinstance(call.parts.score, Score):
+        with _without_autocast(call):
+            # The product of two halves can be too large for a half before it is scaled.
+            raw = score(_widened(xp, query), _widened(xp, key))
+        _check_scores(grid, raw, query, key)
+    else:
+        raw = score(query, key)
+        _check_scores(grid, raw, query, key)
+        raw = _widened(xp, raw)
+        # A function may say −∞ of a pair, and means what a mask says.
+        finite = raw != -math.inf
+        raw = xp.where(finite, raw, 0.0)
+        allowed = finite if allowed is None else allowed & finite
     if bias is not None:
         raw = raw + xp.astype(bias, raw.dtype, copy=False)
     return _normalized(call.parts.normalizer, raw, allowed), allowed
+
+
+def _widened(xp: Any, array: Any) -> Any:
+    return xp.astype(array, xp.float32) if xp.finfo(array.dtype).bits == 16 else array
+
+
+def _without_autocast(call: Call) -> AbstractContextManager[Any]:
+    if not call.is_torch:
+        return nullcontext()
+    return torch.autocast(call.query.device.type, enabled=False)
 
 
 def _normalized(normalizer: Normalizer, raw: Any, allowed: Any) -> Any:
