@@ -45,5 +45,5 @@ def test_refuses(tmp_path):
         split([Pair("a", "b"), Pair("b", "c"), Pair("a", "d")], 0.1, 0.1, 0)
     with pytest.raises(RangeError, match=r"together below 1, and they are 0\.5 and 0\.6"):
         split([Pair("a", "b")] * 9, 0.5, 0.6, 0)
-    with pytest.raises(RangeError, match="at least 1 pair, and it is 0"):
+    with pytest.raises(RangeError, match="data.limit is at least 1, or null: 0"):
         load("dates", PairsConfig(limit=0))

@@ -52,8 +52,9 @@ def load(source: str, config: PairsConfig) -> Splits:
         RangeError: shares that leave nothing to learn from.
         MissingExtra: a built-in set needs a package that is not installed.
     """
-    if config.limit is not None and config.limit < 1:
-        raise RangeError(f"data.limit is at least 1 pair, and it is {config.limit}")
+    for name, number in (("limit", config.limit), ("vocabulary", config.vocabulary)):
+        if number is not None and number < 1:
+            raise RangeError(f"data.{name} is at least 1, or null: {number}")
     if source in BUILTIN:
         return BUILTIN[source](config)
     if source != "-" and not Path(source).exists():

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 
 from regard.data.batching import Batch
 from regard.data.vocabulary import PAD, UNKNOWN
+from regard.errors import RangeError
 from regard.nn.decoders import BahdanauDecoder, LuongDecoder, Source
 from regard.nn.encoders import BidirectionalGRU
 
@@ -39,6 +40,14 @@ class Config:
     hidden: int = 128
     dropout: float = 0.1
     unknown_rate: float = 0.01
+
+    def __post_init__(self) -> None:
+        for name in ("embedding", "hidden"):
+            if getattr(self, name) < 1:
+                raise RangeError(f"model.{name} is at least 1 feature: {getattr(self, name)}")
+        for name in ("dropout", "unknown_rate"):
+            if not 0 <= getattr(self, name) < 1:
+                raise RangeError(f"model.{name} is a probability below 1: {getattr(self, name)}")
 
 
 class State(NamedTuple):

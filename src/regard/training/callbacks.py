@@ -45,37 +45,46 @@ class KeepBest(Callback):
 
 
 class StopOnSignal(Callback):
-    """On Ctrl-C or SIGTERM: finish the step, write the checkpoint, stop. A second time: at once."""
+    """On Ctrl-C or SIGTERM: finish the step, write the checkpoint, stop. A second time: at once.
 
-    def __init__(self, run: Run) -> None:
-        self.run, self.signum = run, 0
+    Used as a context, it listens from before the run folder is made until training is over, so
+    that there is no moment at which a signal leaves a run that cannot be resumed.
+    """
+
+    def __init__(self) -> None:
+        self.signum = 0
         self._before: dict[int, Any] = {}
 
+    def __enter__(self) -> "StopOnSignal":
+        self._before = {signum: signal.getsignal(signum) for signum in STOPPING}
+        self._listen()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for signum, handler in self._before.items():
+            signal.signal(signum, handler)
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        # Later than the Trainer sets its own handler, which would end the program without a word.
-        for signum in (signal.SIGINT, signal.SIGTERM):
-            self._before[signum] = signal.signal(signum, self._remember)
+        # Again, for the Trainer has set its own, which would end the program without a word.
+        self._listen()
 
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         # Before a step, not after one: then the last step's numbers are written too.
         if self.signum:
-            trainer.save_checkpoint(self.run.checkpoint)
+            assert isinstance(pl_module, Task)
+            trainer.save_checkpoint(pl_module.checkpoint)
             raise Interrupted(self.signum)
 
-    def teardown(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        self._restore()
+    def raise_if_asked(self) -> None:
+        """Stop, where a signal came in the last step or the last validation."""
+        if self.signum:
+            raise Interrupted(self.signum)
 
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        self._restore()
-
-    def _restore(self) -> None:
-        for signum, handler in self._before.items():
-            signal.signal(signum, handler)
-        self._before.clear()
+    def _listen(self) -> None:
+        for signum in STOPPING:
+            signal.signal(signum, self._remember)
 
     def _remember(self, signum: int, frame: FrameType | None) -> None:
         if self.signum:
@@ -83,12 +92,16 @@ class StopOnSignal(Callback):
         self.signum = signum
 
 
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
 class JsonLines(Logger):
     """Writes ``metrics.jsonl``: a line for every few steps and every validation."""
 
     def __init__(self, run: Run) -> None:
         super().__init__()
-        self.file, self.start = run.path / "metrics.jsonl", time.perf_counter()
+        self.run, self.start = run, time.perf_counter()
+        self.file = run.path / "metrics.jsonl"
         self.trainer: Trainer | None = None
 
     @property
@@ -121,4 +134,4 @@ class JsonLines(Logger):
             return
         lines = self.file.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-        self.file.write_text("".join(kept), encoding="utf-8")
+        self.run.write(self.file.name, "".join(kept))

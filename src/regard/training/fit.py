@@ -13,6 +13,7 @@ from torch.utils.data import DataLoader
 from regard.data.batching import Batch, Encoding, LengthBatches
 from regard.data.pairs import Pair, Splits
 from regard.data.vocabulary import split
+from regard.errors import RangeError, RegardError, RunError
 from regard.runs.evaluate import token_match
 from regard.runs.folder import Run
 from regard.systems.translator import Config, Translator
@@ -29,42 +30,76 @@ class Plan(NamedTuple):
     trainer: dict[str, Any]
 
 
-def fit(run: Run, plan: Plan, splits: Splits, encoding: Encoding, *, resume: bool) -> None:
-    """Train a translator; its best weights and its last checkpoint are in the run at any time.
+def rehearse(plan: Plan, encoding: Encoding) -> None:
+    """Build what ``fit`` builds, and throw it away: so a bad option is told before anything is
+    written.
+
+    Raises:
+        RangeError: an option that the model or the Trainer refuses.
+    """
+    _quieten()
+    if plan.trainer.get("max_epochs") == 0 or plan.trainer.get("max_steps") == 0:
+        raise RangeError("trainer.max_epochs and trainer.max_steps of 0 train nothing")
+    try:
+        Translator(plan.model, len(encoding.source), len(encoding.target))
+        Trainer(**plan.trainer, logger=False, enable_checkpointing=False)
+    except RegardError:
+        raise
+    except Exception as error:  # whatever a library says of an option, it is the option's fault
+        raise RangeError(f"an option is refused: {error}") from error
+
+
+def fit(
+    run: Run,
+    plan: Plan,
+    splits: Splits,
+    encoding: Encoding,
+    stop: StopOnSignal,
+    *,
+    resume: bool,
+) -> None:
+    """Train a translator; its best weights so far are in the run at any time.
 
     Raises:
         Interrupted: a signal came; the checkpoint is written, and ``resume`` goes on from it.
+        RunError: the checkpoint to resume from is broken.
     """
     _quieten()
     seed_everything(plan.training.seed, verbose=False)
     system = Translator(plan.model, len(encoding.source), len(encoding.target))
-    task = Task(system, plan.training, token_match)
     lines = JsonLines(run)
-    if resume:
-        # Written by this program into the user's own folder; weights alone would not resume.
-        stored = torch.load(run.checkpoint, weights_only=False)
-        lines.forget_after(stored["global_step"])
     trainer = Trainer(
         **plan.trainer,
         logger=lines,
         default_root_dir=run.path,
         callbacks=[
             *([] if plan.trainer.get("enable_progress_bar") is False else [TQDMProgressBar(5)]),
-            StopOnSignal(run),
+            stop,
             KeepBest(run),
             EarlyStopping("valid_loss", patience=plan.training.patience),
             ModelCheckpoint(run.path, filename="last", save_top_k=1, enable_version_counter=False),
         ],
     )
     lines.trainer = trainer
+    if resume:
+        lines.forget_after(_steps_done(run))
     trainer.fit(
-        task,
+        Task(system, plan.training, token_match, run.checkpoint),
         _loader(splits.train, encoding, plan.training),
         _loader(splits.valid, encoding, None),
         ckpt_path=run.checkpoint if resume else None,
         weights_only=False if resume else None,
     )
     trainer.save_checkpoint(run.checkpoint)  # the callback's is that of the last validation
+    stop.raise_if_asked()
+
+
+def _steps_done(run: Run) -> int:
+    try:
+        # Written by this program into the user's own folder; weights alone would not resume.
+        return torch.load(run.checkpoint, weights_only=False)["global_step"]
+    except Exception as error:  # unpickling broken bytes can raise anything
+        raise RunError(f"{run.checkpoint} is broken: {error}") from error
 
 
 def _loader(pairs: list[Pair], encoding: Encoding, training: Training | None) -> DataLoader[Any]:
@@ -85,6 +120,7 @@ def _quieten() -> None:
     for name in ("lightning", "lightning.pytorch", "lightning.pytorch.utilities.rank_zero"):
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in (
+        ".*number of training batches.*",
         ".*does not have many workers.*",
         ".*Checkpoint directory.*exists.*",
         ".*LeafSpec.*",

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from regard.errors import RangeError
+
 
 @dataclass(frozen=True)
 class Training:
@@ -20,3 +22,12 @@ class Training:
     warm_up: float = 0.1
     patience: int = 5
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name, least in (("batch_size", 1), ("patience", 1), ("seed", 0)):
+            if getattr(self, name) < least:
+                raise RangeError(f"training.{name} is at least {least}: {getattr(self, name)}")
+        if not self.learning_rate > 0:
+            raise RangeError(f"training.learning_rate is above 0: {self.learning_rate}")
+        if not 0 <= self.warm_up < 1:
+            raise RangeError(f"training.warm_up is a share, 0 ≤ share < 1: {self.warm_up}")

@@ -18,8 +18,8 @@ from regard.runs.folder import FORMAT, Run
 from regard.runs.held_out import judge, splits_of
 from regard.runs.translate import load_encoding
 from regard.systems.translator import Config
-from regard.training.callbacks import Interrupted
-from regard.training.fit import Plan, fit
+from regard.training.callbacks import Interrupted, StopOnSignal
+from regard.training.fit import Plan, fit, rehearse
 from regard.training.options import Training
 
 
@@ -37,6 +37,32 @@ def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -
         DataError, RunError: before anything is written.
     """
     options = order.options
+    plan = Plan(Config(**options["model"]), Training(**options["training"]), options["trainer"])
+    with StopOnSignal() as stop:
+        try:
+            run, splits = _train(order, plan, folder, stop, overwrite=overwrite, resumed=resumed)
+        except Interrupted as signal:
+            _say(
+                f"\nstopped by {signal}; the checkpoint is in {folder}; go on with\n"
+                f"    regard train {order.system} --run {folder} --resume"
+            )
+            return 128 + signal.signum
+    for name, value in table(judge(run.path, splits.test)):
+        print(f"{name:<42} {value:>8}")
+    print(f"report: {run.path / 'report.html'}")
+    return 0
+
+
+def _train(
+    order: Order,
+    plan: Plan,
+    folder: Path,
+    stop: StopOnSignal,
+    *,
+    overwrite: bool,
+    resumed: Run | None,
+) -> tuple[Run, Splits]:
+    options = order.options
     if resumed is None:
         if options["source"] not in (*BUILTIN, "-"):
             options["source"] = str(Path(options["source"]).resolve())
@@ -44,29 +70,22 @@ def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -
             Run.create(folder, {}, overwrite=False)
         splits = load(options["source"], PairsConfig(**options["data"]))
         encoding = _encoding(splits, options["data"])
+        rehearse(plan, encoding)
         run = Run.create(folder, _first_files(order, splits, encoding), overwrite=overwrite)
     else:
         run = resumed
         _check_unchanged(run, options)
         splits, encoding = splits_of(run), load_encoding(run)
+        rehearse(plan, encoding)
         run.write("config.yaml", _yaml(options))
-    plan = Plan(Config(**options["model"]), Training(**options["training"]), options["trainer"])
     _say(
         f"{order.system} on {options['source']}: {len(splits.train):,} pairs to learn from, "
         f"into {run.path}"
     )
-    try:
-        fit(run, plan, splits, encoding, resume=resumed is not None)
-    except Interrupted as signal:
-        _say(
-            f"\nstopped by {signal}; the checkpoint is in {run.path}; go on with\n"
-            f"    regard train {order.system} --run {run.path} --resume"
-        )
-        return 128 + signal.signum
-    for name, value in table(judge(run.path, splits.test)):
-        print(f"{name:<42} {value:>8}")
-    print(f"report: {run.path / 'report.html'}")
-    return 0
+    # A run that was stopped before its first validation has no checkpoint, and nothing to lose.
+    resume = resumed is not None and run.checkpoint.exists()
+    fit(run, plan, splits, encoding, stop, resume=resume)
+    return run, splits
 
 
 def _encoding(splits: Splits, data: dict[str, Any]) -> Encoding:
@@ -98,8 +117,6 @@ def _yaml(options: dict[str, Any]) -> str:
 
 
 def _check_unchanged(run: Run, options: dict[str, Any]) -> None:
-    if not run.checkpoint.exists():
-        raise RunError(f"{run.path} has no checkpoint to resume from: train it with --overwrite")
     stored = run.config
     for part in ("source", "data", "model", "training"):
         if stored[part] != options[part]:

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -20,6 +21,7 @@ class Task(LightningModule):
         system: the model; ``system.loss(batch)`` is a scalar (nats).
         options: how it is trained.
         judge: what else to measure of a validation batch; larger is better.
+        checkpoint: where the state goes when a signal stops the training.
         name: what ``judge`` measures.
     """
 
@@ -28,10 +30,12 @@ class Task(LightningModule):
         system: nn.Module,
         options: Training,
         judge: Callable[[Any, Any], float],
+        checkpoint: Path,
         name: str = "exact_match",
     ) -> None:
         super().__init__()
         self.system, self.options, self.judge, self.name = system, options, judge, name
+        self.checkpoint = checkpoint
 
     def training_step(self, batch: Any) -> Tensor:
         loss = self.system.loss(batch)  # pyright: ignore[reportCallIssue]
