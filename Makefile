@@ -45,7 +45,7 @@ docs: .venv/docs.installed  ## the documentation, as pages, in docs/_build
 # A stamp is as new as the last installation; a change of what is needed makes it old.
 .venv/demo.installed: .venv/python pyproject.toml constraints.txt
 	@echo "installing into .venv: a few minutes the first time"
-	$(INSTALL) --editable '.[train,text]'
+	$(INSTALL) --editable '.[train,text,view]'
 	@touch $@
 
 .venv/dev.installed: .venv/python pyproject.toml constraints.txt

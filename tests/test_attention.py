@@ -130,3 +130,25 @@ def test_numpy_scalars_and_lists_as_lengths() -> None:
         assert (weights[0, :, 1:] == 0).all()
         assert (weights[1] > 0).all()
     assert (regard.weights(x[0], x[0], mask=masks.padding(2))[:, 2] == 0).all()
+
+
+def test_halves_whose_product_is_no_half_attend_all_the_same():
+    query, key = torch.full((1, 2, 64), 40.0).half(), torch.full((1, 3, 64), 40.0).half()
+    value = torch.randn(1, 3, 64).half()
+    third = torch.full((1, 2, 3), 1 / 3).half()
+    assert torch.equal(regard.weights(query, key), third)
+    close = {"atol": 2e-3, "rtol": 2e-3}
+    torch.testing.assert_close(
+        regard.attend(query, key, value),
+        regard.attend(query, key, value, engine="streaming"),
+        **close,
+    )
+
+
+def test_a_function_may_say_minus_infinity():
+    query, key = torch.tensor([[0.0], [9.0]]), torch.tensor([[1.0], [2.0], [3.0]])
+
+    def later(query, key):
+        return torch.where(key.mT > query + 1, 0.0, -torch.inf)
+
+    assert regard.weights(query, key, score=later).tolist() == [[0, 0.5, 0.5], [0, 0, 0]]

@@ -268,7 +268,7 @@ CASES: dict[str, Row] = {
     "function that gives booleans": (
         lambda: regard.attend(X, X, X, score=lambda q, k: q @ k.mT > 0),
         errors.KindError,
-        "the score gave torch.bool; expected real numbers",
+        "the score gave Tensor of torch.bool; expected real numbers",
     ),
     "normalizer that sums": (
         lambda: regard.attend(X, X, X, normalizer=lambda z, allowed: z.sum(-1)),

@@ -57,6 +57,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return 0
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        print(f"regard: {error.filename or ''}: {error.strerror or error}", file=sys.stderr)
+        return 2
 
 
 def _run(argv: list[str]) -> int:
@@ -282,6 +285,8 @@ def _explain(options: Namespace) -> int:
 
     path = Path(options.run)
     trained = load(path)
+    if options.output is not None:
+        _check_output(Path(options.output), len(options.texts) + max(options.samples, 0))
     pairs = held_out(path)[: options.samples] if options.samples > 0 else []
     texts = [*options.texts, *(pair.source for pair in pairs)]
     if not texts and options.samples <= 0:
@@ -303,19 +308,27 @@ def _explain(options: Namespace) -> int:
     return 0
 
 
-def _write_explanation(found: list[Any], output: Path) -> None:
+def _check_output(output: Path, count: int) -> None:
     from regard.errors import RangeError
+
+    if not output.parent.is_dir():
+        raise RunError(f"{output.parent}: no such folder to write {output.name} to")
+    if output.suffix not in PAGES and count > 1:
+        raise RangeError(f"a picture shows one text, and there are {count}: write a .html page")
+
+
+PAGES = (".html", ".htm")
+
+
+def _write_explanation(found: list[Any], output: Path) -> None:
     from regard.runs.report import explanation
     from regard.view import page, picture
 
-    if output.suffix in (".html", ".htm"):
+    if output.suffix in PAGES:
         page.write(output, explanation(found))
-    elif len(found) == 1:
-        picture.save(found[0].alignment, output)
     else:
-        raise RangeError(
-            f"a picture shows one text, and there are {len(found)}: write a .html page"
-        )
+        _check_output(output, len(found))
+        picture.save(found[0].alignment, output)
     print(f"written: {output}", file=sys.stderr)
 
 

@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 import numpy as np
 import torch
 
-from regard.errors import ShapeError
+from regard.errors import KindError, ShapeError
 
 Array: TypeAlias = torch.Tensor | np.ndarray
 """A torch tensor, a NumPy array, or an array of another library that keeps the array API."""
@@ -39,6 +39,14 @@ class Grid:
 
     def asarray(self, values: Any) -> Any:
         """``values`` (a list, an array of any library) as an array of this plane's library."""
+        try:
+            return self._asarray(values)
+        except (TypeError, ValueError, RuntimeError) as error:
+            raise KindError(
+                f"expected numbers in an array or a list, and got {values!r}"
+            ) from error
+
+    def _asarray(self, values: Any) -> Any:
         if self.xp.__name__.endswith("torch"):
             if isinstance(values, np.ndarray) and not (
                 values.flags.writeable and min(values.strides, default=0) >= 0

@@ -18,8 +18,8 @@ from typing import Any, Literal, NamedTuple
 
 from jaxtyping import Bool, Int
 
-from regard.errors import KindError, RangeError, UnknownName
-from regard.grid import Array, Grid
+from regard.errors import KindError, RangeError, ShapeError, UnknownName
+from regard.grid import Array, Grid, shape_text
 
 Align = Literal["end", "start"]
 
@@ -186,7 +186,17 @@ class Predicate(Mask):
                 "the function of masks.predicate gets indices of queries (q, 1) and keys (1, k) "
                 f"and must give booleans, and gave {getattr(allowed, 'dtype', type(allowed))}"
             )
-        return grid.xp.broadcast_to(allowed, (len(grid.queries), len(grid.keys)))
+        rectangle = (len(grid.queries), len(grid.keys))
+        if not all(
+            have in (1, want)
+            for have, want in zip(allowed.shape[::-1], rectangle[::-1], strict=False)
+        ):
+            raise ShapeError(
+                "the function of masks.predicate gets indices of queries (q, 1) and keys (1, k), "
+                f"here {rectangle[0]} and {rectangle[1]} of them, and must give (q, k) or what "
+                f"broadcasts to it; it gave {shape_text(tuple(allowed.shape))}"
+            )
+        return grid.xp.broadcast_to(allowed, rectangle)
 
 
 @dataclass(frozen=True, eq=False)
@@ -291,6 +301,8 @@ def window(
         RangeError: a negative width.
     """
     for name, width in (("before", before), ("after", after)):
+        if width is not None and not isinstance(width, int):
+            raise KindError(f"masks.window wants {name} as a number of tokens, not {width!r}")
         if width is not None and width < 0:
             raise RangeError(f"masks.window wants {name} ≥ 0 tokens, and {name} is {width}")
     return Window(before, after, _align(align), query_positions, key_positions)

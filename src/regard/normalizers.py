@@ -19,7 +19,7 @@ from regard.errors import KindError, UnknownName
 from regard.grid import Array
 
 FAR_BELOW = -1e4
-"""Below a row's best by this much, exp is 0 in every dtype; and rows of nothing else stay finite."""
+"""This much below a row's best, exp is 0 in every dtype; rows of nothing else stay finite."""
 
 Normalizer: TypeAlias = Callable[[Any, Any], Any]
 

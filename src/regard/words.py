@@ -5,8 +5,12 @@ what has no dashes together, and lets the later of two settings win; so options 
 config file before the options that change it.
 """
 
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
+
+OPTION = re.compile(r"--?[A-Za-z]\S*$|--?[A-Za-z][\w.-]*=")
+"""What is an option; other words with a dash, such as "-5 mai", are texts."""
 
 FLAGS = frozenset({"-h", "--help", "--version", "--json", "--overwrite", "--resume"})
 """Options that take no value; every other takes the next word, unless it has ``=`` in it."""
@@ -25,7 +29,7 @@ def parted(words: Sequence[str]) -> tuple[list[list[str]], list[str]]:
         if word == "--":
             rest += queue
             break
-        if not word.startswith("-") or word == "-":
+        if not OPTION.match(word):
             rest.append(word)
             continue
         alone = word in FLAGS or "=" in word or word == "--print_config" or not queue

@@ -155,3 +155,41 @@ def test_unknown_options_are_refused(tmp_path, words, message):
     assert refused.returncode == 2
     assert message in refused.stderr
     assert not (tmp_path / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "message"),
+    [
+        ("--training.batch_size=0", "training.batch_size is at least 1: 0"),
+        ("--model.dropout=2", "model.dropout is a probability below 1: 2.0"),
+        ("--model.hidden=0", "model.hidden is at least 1 feature: 0"),
+        ("--trainer.accelerator=foo", "an option is refused"),
+        ("--trainer.max_epochs=0", "train nothing"),
+        ("--data.vocabulary=0", "data.vocabulary is at least 1"),
+    ],
+)
+def test_a_bad_option_costs_no_run(trained, pairs, option, message):
+    folder, _ = trained
+    before = {path.name: path.read_bytes() for path in folder.iterdir()}
+    refused = regard("train", "translator", pairs, "--run", folder, "--overwrite", *SMALL, option)
+    assert refused.returncode == 2
+    assert message in refused.stderr
+    assert "Traceback" not in refused.stderr
+    assert {path.name: path.read_bytes() for path in folder.iterdir()} == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+
+
+def test_stopped_before_the_first_step_is_resumed_from_there(pairs, tmp_path):
+    folder = tmp_path / "early"
+    process = subprocess.Popen(
+        [sys.executable, "-m", "regard.cli", "train", "translator", pairs, "--run", folder, *SMALL],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    while not folder.exists():
+        assert process.poll() is None
+        time.sleep(0.002)
+    process.send_signal(signal.SIGTERM)
+    assert process.wait(60) == 128 + signal.SIGTERM
+    resumed = regard("train", "translator", "--run", folder, "--resume")
+    assert resumed.returncode == 0, resumed.stderr

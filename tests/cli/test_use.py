@@ -1,6 +1,7 @@
 """Using a run: predict, evaluate, explain."""
 
 import json
+import shutil
 import subprocess
 import sys
 import time
@@ -92,6 +93,36 @@ def test_refusals(tmp_path):
         assert refused.returncode == 2
         assert "no such run folder" in refused.stderr
         assert "Traceback" not in refused.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "message"),
+    [
+        ("config.yaml", None, "it has no config.yaml"),
+        ("config.yaml", "[", "config.yaml is broken"),
+        ("vocabulary.json", "{}", "vocabulary.json is broken"),
+        ("run.json", "[]", "run.json is broken"),
+    ],
+)
+def test_a_broken_run_is_named(trained, tmp_path, name, content, message):
+    folder = shutil.copytree(trained[0], tmp_path / "run")
+    (folder / name).unlink() if content is None else (folder / name).write_text(content)
+    refused = regard("predict", folder, "abc")
+    assert refused.returncode == 2
+    assert message in refused.stderr
+    assert "Traceback" not in refused.stderr
+
+
+def test_files_in_the_way(trained, tmp_path):
+    folder, _ = trained
+    nowhere = regard("explain", folder, "abc", "-o", tmp_path / "none" / "page.html")
+    assert nowhere.returncode == 2
+    assert "no such folder to write page.html to" in nowhere.stderr
+    assert nowhere.stdout == ""
+    (tmp_path / "file").write_text("")
+    refused = regard("train", "translator", "--run", tmp_path / "file" / "run", "--data.limit=50")
+    assert refused.returncode == 2
+    assert "Traceback" not in refused.stderr
 
 
 def test_help_teaches():

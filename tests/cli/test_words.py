@@ -42,3 +42,7 @@ def test_for_training(written, arranged):
 )
 def test_for_use(written, arranged):
     assert for_use(written.split()) == arranged.split()
+
+
+def test_a_text_may_begin_with_a_dash():
+    assert for_use(["run", "-5 mai", "--json"]) == ["--json", "--", "run", "-5 mai"]

@@ -81,5 +81,9 @@ def test_a_module_of_the_users_is_trained_with_it():
 def test_refuses():
     with pytest.raises(UnknownName, match="no score is called 'bahdanou'; the scores are dot"):
         Attention(4, score="bahdanou")
+    with pytest.raises(ShapeError, match=r"query \(…, Q, E\) of 4 features, and got \(2, 3, 5\)"):
+        Attention(4)(torch.zeros(2, 3, 5), torch.zeros(2, 5, 4))
+    with pytest.raises(ShapeError, match=r"key \(…, K, F\) of 6 features, and got \(2, 5, 4\)"):
+        Attention(4, 6)(torch.zeros(2, 3, 4), torch.zeros(2, 5, 4))
     with pytest.raises(ShapeError, match="query_features == key_features, and they are 4 and 6"):
         Attention(4, 6, score="dot")

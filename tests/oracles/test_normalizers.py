@@ -110,3 +110,12 @@ def test_float16_of_numpy_has_room_for_a_mask() -> None:
     query, key = np.array([[-200.0]], np.float16), np.array([[200.0], [1.0]], np.float16)
     mask = regard.masks.padding(1)
     assert regard.weights(query, key, score="dot", mask=mask).tolist() == [[1.0, 0.0]]
+
+
+def test_the_lowest_number_hides_no_more_than_it_says():
+    """People add the lowest number to hide keys; a row of nothing else still attends."""
+    lowest = torch.finfo(torch.float32).min
+    scores = torch.tensor([[lowest, lowest, 0.0]])
+    allowed = torch.tensor([[True, True, False]])
+    for normalizer in (normalizers.softmax, normalizers.sparsemax):
+        assert normalizer(scores, allowed).tolist() == [[0.5, 0.5, 0.0]]

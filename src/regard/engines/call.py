@@ -90,6 +90,8 @@ class Call:
             KindError: arrays of different libraries, or not of floating-point numbers.
             RangeError: a dropout probability outside [0, 1].
         """
+        if not isinstance(dropout_p, int | float):
+            raise KindError(f"dropout_p is a probability, not {dropout_p!r}")
         if dropout_p and not 0.0 <= dropout_p <= 1.0:
             raise RangeError(f"dropout_p is a probability, 0 ≤ p ≤ 1, and it is {dropout_p}")
         query, key, value, xp = _of_one_kind(query, key, value)

@@ -169,8 +169,14 @@ def _normalized(normalizer: Normalizer, raw: Any, allowed: Any) -> Any:
 
 def _check_scores(grid: Grid, raw: Any, query: Any, key: Any) -> None:
     shape, dtype = tuple(getattr(raw, "shape", ())), getattr(raw, "dtype", None)
-    if not (array_api_compat.is_array_api_obj(raw) and grid.xp.isdtype(dtype, "real floating")):
-        raise KindError(f"the score gave {dtype or type(raw).__name__}; expected real numbers")
+    if not (
+        array_api_compat.is_array_api_obj(raw)
+        and isinstance(raw, torch.Tensor) == isinstance(query, torch.Tensor)
+        and grid.xp.isdtype(dtype, "real floating")
+    ):
+        raise KindError(
+            f"the score gave {_what(raw)}; expected real numbers in an array like the query"
+        )
     expected = (len(grid.queries), len(grid.keys))
     if shape[-2:] != expected or not fits(shape[:-2], grid.batch):
         raise ShapeError(
@@ -179,6 +185,11 @@ def _check_scores(grid: Grid, raw: Any, query: Any, key: Any) -> None:
             f"{shape_text((*grid.batch, *expected))}, or with dimensions of 1 in the batch: "
             "a score of every pair, for any tile"
         )
+
+
+def _what(thing: Any) -> str:
+    kind, dtype = type(thing).__name__, getattr(thing, "dtype", None)
+    return kind if dtype is None else f"{kind} of {dtype}"
 
 
 def score_of(call: Call, queries: range) -> Callable[[Any, Any], Any]:

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from regard.attention import attend
 from regard.biases import Bias
 from regard.errors import ShapeError
+from regard.grid import shape_text
 from regard.masks import Mask
 from regard.normalizers import Normalizer
 from regard.normalizers import named as named_normalizer
@@ -57,6 +58,7 @@ class Attention(nn.Module):
         key_features = query_features if key_features is None else key_features
         features = query_features if features is None else features
         self.score = canonical(score) if isinstance(score, str) else score
+        self.query_features, self.key_features = query_features, key_features
         self.normalizer, self.dropout = named_normalizer(normalizer), dropout
         self.query: nn.Module = nn.Identity()
         self.key: nn.Module = nn.Identity()
@@ -78,7 +80,15 @@ class Attention(nn.Module):
 
     def project(self, key: Float[Tensor, "*batch K F"]) -> Float[Tensor, "*batch K D"]:
         """What ``read`` takes for keys: computed once, read at every step of a decoder."""
+        self._check(key, self.key_features, "key (…, K, F)")
         return self.key(key)
+
+    def _check(self, array: Tensor, features: int, pattern: str) -> None:
+        if not array.ndim or array.shape[-1] != features:
+            raise ShapeError(
+                f"this attention wants {pattern} of {features} features, and got "
+                f"{shape_text(tuple(array.shape))}"
+            )
 
     @overload
     def read(
@@ -104,6 +114,7 @@ class Attention(nn.Module):
     ) -> Tensor | tuple[Tensor, Tensor]: ...
     def read(self, query, projected, value, *, mask=None, bias=None, return_weights=False):
         """``forward`` with keys that ``project`` has seen."""
+        self._check(query, self.query_features, "query (…, Q, E)")
         return attend(
             self.query(query),
             projected,

@@ -83,12 +83,28 @@ class Run:
     @property
     def about(self) -> dict[str, Any]:
         """``run.json``."""
-        return self.read_json("run.json")
+        about = self.read_json("run.json")
+        if not isinstance(about, dict):
+            raise RunError(f"{self.path / 'run.json'} is broken: it describes no run")
+        return about
 
     @property
     def config(self) -> dict[str, Any]:
-        """``config.yaml``."""
-        return yaml.safe_load((self.path / "config.yaml").read_text(encoding="utf-8"))
+        """``config.yaml``.
+
+        Raises:
+            RunError: it is missing or broken.
+        """
+        file = self.path / "config.yaml"
+        try:
+            config = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            raise RunError(f"{self.path} is no run: it has no config.yaml") from None
+        except (yaml.YAMLError, UnicodeDecodeError) as error:
+            raise RunError(f"{file} is broken: {error}") from None
+        if not isinstance(config, dict):
+            raise RunError(f"{file} is broken: it has no options")
+        return config
 
     @property
     def checkpoint(self) -> Path:

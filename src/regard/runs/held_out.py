@@ -4,7 +4,7 @@ from pathlib import Path
 
 from regard.data.pairs import Pair, Splits
 from regard.data.sources import PairsConfig, fingerprint, load
-from regard.errors import RunError
+from regard.errors import DataError, RunError
 from regard.runs import report
 from regard.runs.evaluate import Scores, evaluate
 from regard.runs.folder import Run
@@ -22,7 +22,15 @@ def splits_of(run: Run) -> Splits:
         DataError: they can no longer be read.
     """
     config = run.config
-    splits = load(config["source"], PairsConfig(**config["data"]))
+    try:
+        splits = load(config["source"], PairsConfig(**config["data"]))
+    except DataError as error:
+        if config["source"] != "-":
+            raise
+        raise RunError(
+            f"{run.path} was trained on standard input: give it the same pairs there again "
+            f"({error})"
+        ) from None
     if fingerprint(splits) != run.about["data"]:
         raise RunError(
             f"{config['source']} has changed since {run.path} was trained on it: what was held "

@@ -8,7 +8,7 @@ import torch
 
 from regard.data.batching import Encoding
 from regard.data.vocabulary import END, Vocabulary, split
-from regard.errors import RunError
+from regard.errors import DataError, RunError
 from regard.runs.decode import greedy
 from regard.runs.folder import Run
 from regard.systems.translator import Config, Translator
@@ -76,13 +76,19 @@ def load(path: Path) -> TrainedTranslator:
         raise RunError(f"{path} is a run of {run.about['system']}, not of translator")
     weights = run.load_weights()
     encoding = load_encoding(run)
-    config = Config(**run.config["model"])
-    model = Translator(config, len(encoding.source), len(encoding.target))
-    model.load_state_dict(weights)
+    try:
+        config = Config(**run.config["model"])
+        model = Translator(config, len(encoding.source), len(encoding.target))
+        model.load_state_dict(weights)
+    except (KeyError, TypeError, RuntimeError) as error:
+        raise RunError(f"{path}: its files do not belong together: {error}") from None
     return TrainedTranslator(model.eval(), encoding)
 
 
 def load_encoding(run: Run) -> Encoding:
     """The vocabularies of a run."""
     stored = run.read_json("vocabulary.json")
-    return Encoding(*(Vocabulary.from_json(stored[side]) for side in ("source", "target")))
+    try:
+        return Encoding(*(Vocabulary.from_json(stored[side]) for side in ("source", "target")))
+    except (KeyError, TypeError, AttributeError, DataError):
+        raise RunError(f"{run.path / 'vocabulary.json'} is broken: no vocabularies") from None

@@ -5,6 +5,7 @@ from typing import Any
 
 from jaxtyping import Float
 
+from regard.errors import KindError
 from regard.grid import Array
 from regard.scores.score import InnerProduct, Score, same_features
 
@@ -50,6 +51,10 @@ class ScaledDot(Score):
     """
 
     scale: float | None = None
+
+    def __post_init__(self) -> None:
+        if not (self.scale is None or isinstance(self.scale, int | float)):
+            raise KindError(f"scores.ScaledDot wants a number for its scale, not {self.scale!r}")
 
     def lower(
         self, query: Float[Array, "*batch Q E"], key: Float[Array, "*batch K E"]

@@ -42,10 +42,9 @@ def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -
         try:
             run, splits = _train(order, plan, folder, stop, overwrite=overwrite, resumed=resumed)
         except Interrupted as signal:
-            _say(
-                f"\nstopped by {signal}; the checkpoint is in {folder}; go on with\n"
-                f"    regard train {order.system} --run {folder} --resume"
-            )
+            _say(f"\nstopped by {signal}")
+            if (folder / "run.json").exists():
+                _say(f"go on with\n    regard train {order.system} --run {folder} --resume")
             return 128 + signal.signum
     for name, value in table(judge(run.path, splits.test)):
         print(f"{name:<42} {value:>8}")
