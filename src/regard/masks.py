@@ -200,7 +200,9 @@ class Predicate(Mask):
 
 
 @dataclass(frozen=True, eq=False)
-class And(Mask):
+class Both(Mask):
+    """What two masks have in common, however they are combined."""
+
     left: Mask
     right: Mask
 
@@ -212,6 +214,8 @@ class And(Mask):
     def per_key(self) -> bool:
         return self.left.per_key and self.right.per_key
 
+
+class And(Both):
     def tile(self, grid: Grid) -> Bool[Array, "*#batch q k"]:
         return self.left.tile(grid) & self.right.tile(grid)
 
@@ -222,19 +226,7 @@ class And(Mask):
         return Extent(keys, full=left.full and right.full)
 
 
-@dataclass(frozen=True, eq=False)
-class Or(Mask):
-    left: Mask
-    right: Mask
-
-    @property
-    def sized(self) -> bool:
-        return self.left.sized or self.right.sized
-
-    @property
-    def per_key(self) -> bool:
-        return self.left.per_key and self.right.per_key
-
+class Or(Both):
     def tile(self, grid: Grid) -> Bool[Array, "*#batch q k"]:
         return self.left.tile(grid) | self.right.tile(grid)
 
