@@ -116,7 +116,8 @@ def _train_parser(parser: ArgumentParser) -> None:
     systems = parser.add_subcommands(dest="system")
     own = ArgumentParser(
         description="Train a translator: an encoder of the source, and a decoder that attends "
-        "to it while it writes the target.",
+        "to it while it writes the target. Unless --trainer says otherwise, it reads the built-in "
+        "dates once, and a file 20 times or until the validation loss no longer falls.",
         usage="regard train translator [DATA] [--run RUN] [options]",
         epilog=EXAMPLES,
         allow_abbrev=False,
@@ -170,8 +171,6 @@ NOT_TO_CHOOSE: tuple[str | int, ...] = (
 )
 
 TRAINER_DEFAULTS = {
-    "max_epochs": 1,
-    "val_check_interval": 0.25,
     "gradient_clip_val": 1.0,
     "log_every_n_steps": 10,
     "num_sanity_val_steps": 0,
@@ -292,6 +291,8 @@ def _explain(options: Namespace) -> int:
     if not texts and options.samples <= 0:
         texts = [text for chunk in _chunks([]) for text in chunk]
     found = trained.translate(texts)
+    if options.output is not None:
+        _write_explanation(found, Path(options.output))
     for one in found:
         if options.json:
             print(
@@ -303,8 +304,6 @@ def _explain(options: Namespace) -> int:
             )
         else:
             print(f"\n{one.source} → {one.target}\n\n{terminal.alignment(one.alignment)}")
-    if options.output is not None:
-        _write_explanation(found, Path(options.output))
     return 0
 
 

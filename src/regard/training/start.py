@@ -37,6 +37,7 @@ def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -
         DataError, RunError: before anything is written.
     """
     options = order.options
+    _set_length(options["source"], options["trainer"])
     plan = Plan(Config(**options["model"]), Training(**options["training"]), options["trainer"])
     with StopOnSignal() as stop:
         try:
@@ -50,6 +51,20 @@ def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -
         print(f"{name:<42} {value:>8}")
     print(f"report: {run.path / 'report.html'}")
     return 0
+
+
+EPOCHS = {"dates": 1}
+"""Epochs of the built-in data, which are large; of a file, ``EPOCHS_OF_A_FILE``."""
+
+EPOCHS_OF_A_FILE = 20
+
+
+def _set_length(source: str, trainer: dict[str, Any]) -> None:
+    """How long to train and how often to validate, where the user did not say."""
+    if trainer["max_epochs"] is None and trainer["max_steps"] == -1 and trainer["max_time"] is None:
+        trainer["max_epochs"] = EPOCHS.get(source, EPOCHS_OF_A_FILE)
+    if trainer["val_check_interval"] is None:
+        trainer["val_check_interval"] = 0.25 if trainer["max_epochs"] == 1 else 1.0
 
 
 def _train(
