@@ -6,16 +6,19 @@
 
 A mask is a small value that knows nothing of the sizes until an engine asks it about a rectangle
 of the (query, key) plane: ``tile`` gives the rectangle's truth values, ``extent`` the keys that a
-block of queries can see at all, so that engines skip the rest.
+block of queries can see at all, so that engines skip the rest, and ``spans`` the whole mask as two
+numbers a query, where a query sees one run of keys (causal, window, padding, and their &).
 
 Positions: query i of Q sits at position i + K − Q (the last query at the last key), key j at j.
 ``align="start"`` puts query i at i; ``query_positions`` and ``key_positions`` give any.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal, NamedTuple
 
+import torch
 from jaxtyping import Bool, Int
 
 from regard.errors import KindError, RangeError, ShapeError, UnknownName
@@ -29,6 +32,13 @@ class Extent(NamedTuple):
 
     keys: range
     full: bool
+
+
+class Spans(NamedTuple):
+    """Each query sees one run of keys, start ≤ j < stop, and all of it: ``(*#batch, q, 1)``."""
+
+    start: Int[Array, "*#batch q 1"]
+    stop: Int[Array, "*#batch q 1"]
 
 
 class Mask:
@@ -51,6 +61,11 @@ class Mask:
     def extent(self, grid: Grid) -> Extent:
         """The keys that the rectangle's queries can see, at most; never too few."""
         return Extent(range(grid.n_keys), full=False)
+
+    def spans(self, grid: Grid) -> Spans | None:
+        """The mask as a run of keys for each query of the rectangle, where it has that form: two
+        numbers a query say all, and fused kernels need no truth value of any pair."""
+        return None
 
     def is_triangle(self, grid: Grid) -> bool:
         """Whether this is exactly: query i sees keys 0 … i (the form that torch has a flag for)."""
@@ -96,11 +111,7 @@ class Window(Mask):
         return self.query_positions is not None or self.key_positions is not None
 
     def tile(self, grid: Grid) -> Bool[Array, "*#batch q k"]:
-        offset = grid.n_keys - grid.n_queries if self.align == "end" else 0
-        if self.query_positions is None:
-            query = grid.indices(grid.queries)[:, None] + offset
-        else:
-            query = grid.per_query(self.query_positions, "query_positions")
+        query = self._positions(grid)
         if self.key_positions is None:
             key = grid.indices(grid.keys)[None, :]
         else:
@@ -110,10 +121,24 @@ class Window(Mask):
         near = key >= query - self.before
         return near if self.after is None else near & (key <= query + self.after)
 
+    def _positions(self, grid: Grid) -> Int[Array, "*#batch q 1"]:
+        if self.query_positions is not None:
+            return grid.per_query(self.query_positions, "query_positions")
+        offset = grid.n_keys - grid.n_queries if self.align == "end" else 0
+        return grid.indices(grid.queries)[:, None] + offset
+
+    def spans(self, grid: Grid) -> Spans | None:
+        if self.key_positions is not None:
+            return None
+        query, keys, xp = self._positions(grid), grid.n_keys, grid.xp
+        low = xp.zeros_like(query) if self.before is None else query - self.before
+        high = xp.full_like(query, keys) if self.after is None else query + self.after + 1
+        return Spans(xp.clip(low, 0, keys), xp.clip(high, 0, keys))
+
     def extent(self, grid: Grid) -> Extent:
-        keys, everything = grid.n_keys, range(grid.n_keys)
+        keys = grid.n_keys
         if self.sized:
-            return Extent(everything, full=False)
+            return Extent(self._keys_near(grid), full=False)
         offset = keys - grid.n_queries if self.align == "end" else 0
         first, last = grid.queries.start + offset, grid.queries.stop - 1 + offset
 
@@ -124,6 +149,27 @@ class Window(Mask):
 
         hull = range(reach(first)[0], max(reach(last)[1], reach(first)[0]))
         return Extent(hull, full=all(reach(p) == (hull.start, hull.stop) for p in (first, last)))
+
+    def _keys_near(self, grid: Grid) -> range:
+        """Keys within the window of any query of the rectangle, by the positions given."""
+        everything, xp = range(grid.n_keys), grid.xp
+        # Asking a GPU for numbers would make it wait.
+        if torch.compiler.is_compiling() or "cpu" not in str(grid.device):
+            return everything
+        query, rows = self._positions(grid), grid.at(grid.queries, everything)
+        if self.key_positions is None:
+            key = grid.indices(everything)[None, :]
+        else:
+            key = rows.per_key(self.key_positions, "key_positions")
+        if not len(everything) or not math.prod(query.shape):
+            return everything
+        near = xp.ones_like(key, dtype=xp.bool)
+        if self.before is not None:
+            near = near & (key >= xp.min(query) - self.before)
+        if self.after is not None:
+            near = near & (key <= xp.max(query) + self.after)
+        found = xp.nonzero(xp.any(xp.reshape(near, (-1, grid.n_keys)), axis=0))[0]
+        return range(int(found[0]), int(found[-1]) + 1) if len(found) else range(0)
 
     def is_triangle(self, grid: Grid) -> bool:
         straight = self.align == "start" or grid.n_queries == grid.n_keys
@@ -141,8 +187,14 @@ class Padding(Mask):
         return True
 
     def tile(self, grid: Grid) -> Bool[Array, "*#batch 1 k"]:
-        lengths = grid.per_row_of_batch(self.lengths, "masks.padding(lengths)")
-        return grid.indices(grid.keys)[None, :] < lengths
+        return grid.indices(grid.keys)[None, :] < self._stop(grid)
+
+    def spans(self, grid: Grid) -> Spans:
+        stop = grid.xp.clip(self._stop(grid), 0, grid.n_keys)
+        return Spans(grid.xp.zeros_like(stop), stop)
+
+    def _stop(self, grid: Grid) -> Int[Array, "*#batch 1 1"]:
+        return grid.per_row_of_batch(self.lengths, "masks.padding(lengths)")
 
 
 @dataclass(frozen=True, eq=False)
@@ -218,6 +270,13 @@ class Both(Mask):
 class And(Both):
     def tile(self, grid: Grid) -> Bool[Array, "*#batch q k"]:
         return self.left.tile(grid) & self.right.tile(grid)
+
+    def spans(self, grid: Grid) -> Spans | None:
+        left, right = self.left.spans(grid), self.right.spans(grid)
+        if left is None or right is None:
+            return None
+        start = grid.xp.maximum(left.start, right.start)
+        return Spans(start, grid.xp.maximum(start, grid.xp.minimum(left.stop, right.stop)))
 
     def extent(self, grid: Grid) -> Extent:
         left, right = self.left.extent(grid), self.right.extent(grid)

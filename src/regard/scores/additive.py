@@ -1,14 +1,17 @@
-"""Additive score: vᵀ tanh(q + k)."""
+"""Additive score: vᵀ tanh(q + k), or with another activation than tanh."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal, get_args
 
 import array_api_compat
 from jaxtyping import Float
 
-from regard.errors import ShapeError
+from regard.errors import KindError, ShapeError, UnknownName
 from regard.grid import Array, shape_text
 from regard.scores.score import Score, heads_fit, same_library
+
+Activation = Literal["tanh", "sigmoid", "relu", "leaky_relu"]
+ACTIVATIONS = get_args(Activation)
 
 
 @dataclass(frozen=True, eq=False)
@@ -19,24 +22,52 @@ class Additive(Score):
     Departs: W and U are not part of it: query and key come projected to the same D features
              (``nn.Attention`` owns the projections). Luong's concat, vᵀ tanh(W [s; h]), is this
              with W split in two.
-    Engine:  engines/streaming.py (it is pairwise, not an inner product)
-    Cost:    O(Q·K·D) time; the (Q, K, D) tensor exists one tile at a time
+    Engine:  engines/additive_numba.py on the CPU, engines/additive_triton.py on GPUs
+    Cost:    O(Q·K·D) time; of the (Q, K, D) tensor the engines hold nothing
 
     Args:
         weight: v, ``(D,)``, or one per head, ``(H, D)``.
+        activation: what stands in the place of tanh: "tanh", "sigmoid", "relu" or "leaky_relu"
+            (the last is GATv2's score, Brody et al. 2022, arXiv:2105.14491, eq. 7).
+        negative_slope: of leaky_relu, for x < 0; GATv2's is 0.2.
+
+    Raises:
+        UnknownName: an activation that is none of these.
+        KindError: a slope that is no number.
     """
 
     weight: Float[Array, "*heads D"]
+    activation: Activation = "tanh"
+    negative_slope: float = 0.01
+
+    def __post_init__(self) -> None:
+        if self.activation not in ACTIVATIONS:
+            raise UnknownName(
+                f"scores.Additive has the activations {', '.join(ACTIVATIONS)}, "
+                f"not {self.activation!r}"
+            )
+        if not isinstance(self.negative_slope, int | float):
+            raise KindError(
+                f"scores.Additive wants a number for negative_slope, not {self.negative_slope!r}"
+            )
 
     def __call__(
         self, query: Float[Array, "*batch Q D"], key: Float[Array, "*batch K D"]
     ) -> Float[Array, "*batch Q K"]:
         xp = array_api_compat.array_namespace(query, key, self.weight)
-        pairs = xp.tanh(query[..., :, None, :] + key[..., None, :, :])
+        pairs = self._activate(xp, query[..., :, None, :] + key[..., None, :, :])
         weight = xp.astype(self.weight, pairs.dtype, copy=False)
         if weight.ndim == 1:
             return pairs @ weight
         return (pairs @ weight[..., None, :, None])[..., 0]
+
+    def _activate(self, xp: Any, x: Any) -> Any:
+        if self.activation == "tanh":
+            return xp.tanh(x)
+        if self.activation == "sigmoid":
+            return 0.5 + 0.5 * xp.tanh(0.5 * x)  # 1/(1 + exp(−x)) without overflow
+        slope = self.negative_slope if self.activation == "leaky_relu" else 0.0
+        return xp.where(x < 0, slope * x, x)
 
     @property
     def held(self) -> tuple[Any, ...]:
