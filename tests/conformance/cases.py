@@ -148,6 +148,30 @@ SCORES: dict[str, ScoreRow] = {
         ).sum(-1),
         False,
     ),
+    "additive, leaky_relu": ScoreRow(
+        lambda s: {"weight": (s.E,)},
+        lambda t: scores.Additive(t["weight"], "leaky_relu", 0.2),
+        lambda q, k, t, b, i: sum(
+            v * (x + y if x + y > 0 else 0.2 * (x + y))
+            for v, x, y in zip(t["weight"], q, k, strict=True)
+        ),
+        lambda q, k, t: (
+            torch.nn.functional.leaky_relu(q[..., :, None, :] + k[..., None, :, :], 0.2)
+            @ t["weight"]
+        ),
+        False,
+    ),
+    "additive, sigmoid": ScoreRow(
+        lambda s: {"weight": (s.E,)},
+        lambda t: scores.Additive(t["weight"], "sigmoid"),
+        lambda q, k, t, b, i: sum(
+            v / (1 + math.exp(-x - y)) for v, x, y in zip(t["weight"], q, k, strict=True)
+        ),
+        lambda q, k, t: (
+            torch.sigmoid(q[..., :, None, :] + k[..., None, :, :]) @ t["weight"]
+        ),
+        False,
+    ),
     "cosine": ScoreRow(
         lambda s: {},
         lambda t: "cosine",
@@ -272,7 +296,8 @@ NORMALIZERS: dict[str, NormalizerRow] = {
 }
 
 ENGINES = (
-    "auto", "reference", "numpy", "sdpa", "sdpa in blocks", "streaming", "streaming in blocks"
+    "auto", "reference", "numpy", "sdpa", "sdpa in blocks", "additive_numba",
+    "additive_numba in blocks", "streaming", "streaming in blocks",
 )  # fmt: skip
 
 AXES = {
@@ -295,6 +320,12 @@ def valid(case: dict[str, str]) -> bool:
         able = SCORES[score].inner_product and case.get("normalizer", "softmax") == "softmax"
         if not able or case.get("bias") == "learned":
             return False
+    if engine.startswith("additive") and not (
+        score.startswith("additive") or "score" not in case
+    ):
+        return False
+    if engine.startswith("additive") and case.get("normalizer", "softmax") != "softmax":
+        return False
     if engine == "numpy" and case.get("dtype") == "bfloat16":
         return False  # NumPy has no such numbers
     if case.get("normalizer") == "hard":

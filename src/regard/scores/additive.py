@@ -67,7 +67,7 @@ class Additive(Score):
         if self.activation == "sigmoid":
             return 0.5 + 0.5 * xp.tanh(0.5 * x)  # 1/(1 + exp(−x)) without overflow
         slope = self.negative_slope if self.activation == "leaky_relu" else 0.0
-        return xp.where(x < 0, slope * x, x)
+        return xp.where(x > 0, x, slope * x)
 
     @property
     def held(self) -> tuple[Any, ...]:

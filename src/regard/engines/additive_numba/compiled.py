@@ -1,0 +1,33 @@
+"""How the kernels are compiled.
+
+``error_model="numpy"``: no check for division by zero, which would keep loops scalar. ``nogil``:
+threads of ours run them side by side. Not ``parallel=True``: Numba would load a second OpenMP beside
+torch's, and a forked worker that calls into it is killed.
+"""
+
+import hashlib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numba
+
+kernel = numba.njit(error_model="numpy", nogil=True)
+"""A function of its own, compiled into what calls it."""
+
+inline = numba.njit(error_model="numpy", nogil=True, inline="always")
+"""A few lines that are written into the kernel that uses them."""
+
+
+def entry(function: Callable[..., Any]) -> Any:
+    """A kernel that Python calls. It is compiled once, in some seconds, and kept on disk."""
+    compiled = numba.njit(error_model="numpy", nogil=True, cache=True)(function)
+    # Numba looks at the age of the function's own file alone, and would keep what it compiled of
+    # the others when they change.
+    compiled._cache._cache_file._source_stamp = _stamp()
+    return compiled
+
+
+def _stamp() -> str:
+    files = sorted(Path(__file__).parent.glob("*.py"))
+    return hashlib.sha256(b"".join(file.read_bytes() for file in files)).hexdigest()

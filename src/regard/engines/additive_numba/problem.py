@@ -1,0 +1,132 @@
+"""A call as the kernels want it: flat arrays, planes, threads' shares."""
+
+from functools import lru_cache
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from regard.engines.additive_numba import threads
+from regard.engines.additive_numba.forms import Forms, forms, is_delicate
+from regard.engines.additive_numba.inputs import Inputs
+from regard.engines.additive_numba.lanes import WIDTH
+
+PER_THREAD = 2**20
+"""Pairs times features that are worth another thread."""
+
+NOTHING = np.zeros(1, np.int32)
+
+
+class Problem:
+    """Arrays ``(B or fewer, H or fewer, rows, features)`` of one call; see ``operator``.
+
+    Where float32 is too coarse (``forms.is_delicate``), all is computed in float64.
+    """
+
+    inputs: Inputs
+    forms: Forms
+
+    def __init__(
+        self,
+        planes: tuple[int, int],
+        query: Tensor,
+        key: Tensor,
+        value: Tensor,
+        weight: Tensor,
+        added: Tensor | None,
+        start: Tensor | None,
+        stop: Tensor | None,
+        seed: Tensor | None,
+    ) -> None:
+        self.planes, self.arrays = planes, (query, key, value, weight)
+        self.added, self.start, self.stop, self.seed = added, start, stop, seed
+
+    def prepare(self, activation: str, negative_slope: float, dropout_p: float) -> None:
+        """Lay the arrays out flat and choose the forms."""
+        query, key, value, weight = self.arrays
+        small = flat(weight).reshape(-1, weight.shape[-1]).astype(np.float64)
+        rows = [flat(array) for array in (query, key, value)]
+        narrow = query.dtype == torch.float32
+        self.widened = narrow and is_delicate(rows[0], rows[1], small, activation)
+        dtype = torch.float64 if self.widened else query.dtype
+        if self.widened:
+            rows = [row.astype(np.float64) for row in rows]
+        self.forms = forms(rows[0], rows[1], small, activation, negative_slope)
+        maps = [plane_map(self.planes, tuple(array.shape[:2])) for array in self.arrays]
+        spans, span_map, span_step = NOTHING, maps[0], 0
+        start = stop = NOTHING
+        if self.start is not None and self.stop is not None:
+            start, stop = flat(self.start), flat(self.stop)
+            span_step = int(self.start.shape[2] > 1)
+            span_map = plane_map(self.planes, tuple(self.start.shape[:2])) * self.start.shape[2]
+        added, added_map, added_step = np.zeros(1, rows[0].dtype), maps[0], 0
+        if self.added is not None:
+            lead = self.added.shape
+            wide = self.added.expand(*lead[:3], key.shape[2]).to(dtype).reshape(-1)
+            # A vector may read beyond the last key; what it reads there is not used.
+            added = torch.cat([wide, wide.new_zeros(WIDTH)]).detach().numpy()
+            added_step, added_map = int(lead[2] > 1), plane_map(self.planes, tuple(lead[:2])) * lead[2]
+        threshold = min(int(dropout_p * 2**32), 2**32 - 1) if dropout_p < 1 else 2**32 - 1
+        self.inputs = Inputs(
+            *rows, *maps, query.shape[2], key.shape[2], query.shape[3], value.shape[3],
+            self.start is not None, start, stop, span_map, span_step,
+            self.added is not None, added, added_map, added_step,
+            0 if self.seed is None else int(self.seed), threshold if self.seed is not None else 0,
+            1.0 / (1.0 - dropout_p) if dropout_p < 1 else 0.0,
+        )  # fmt: skip
+
+    def runs(self) -> list[tuple[int, int]]:
+        """Runs of rows, one a thread, of about equal cost."""
+        x = self.inputs
+        rows = self.planes[0] * self.planes[1] * x.n_queries
+        if x.spans:
+            seen = np.maximum(x.stop - x.start, 1)
+            if x.span_step:
+                each = seen.reshape(-1, x.n_queries)[x.span_plane // x.n_queries].reshape(-1)
+            else:
+                each = np.repeat(seen[x.span_plane], x.n_queries)
+            ends = np.cumsum(each, dtype=np.float64)
+        else:
+            ends = None
+        cost = (ends[-1] if ends is not None else float(rows) * x.n_keys) * x.features
+        parts = min(threads.count(cost, PER_THREAD), rows)
+        if ends is None:
+            cuts = [rows * part // parts for part in range(parts + 1)]
+        else:
+            inner = np.searchsorted(ends, ends[-1] * np.arange(1, parts) / parts) + 1
+            cuts = [0, *inner.tolist(), rows]
+        return [(first, last) for first, last in zip(cuts, cuts[1:], strict=False) if first < last]
+
+    def shared(self, runs: list[tuple[int, int]]) -> list[bool]:
+        """Of query, key, value, weight: whether two runs add to the same gradients."""
+        x = self.inputs
+        maps = (x.query_plane, x.key_plane, x.value_plane, x.weight_plane)
+        if len(runs) == 1:
+            return [False] * len(maps)
+        parts = [(first // x.n_queries, -(-last // x.n_queries)) for first, last in runs]
+        shares = []
+        for which, planes in enumerate(maps):
+            touched = [set(planes[first:last].tolist()) for first, last in parts]
+            apart = sum(map(len, touched)) == len(set().union(*touched))
+            # A plane cut in two has two runs of its own queries, and they do not meet.
+            alone = which == 0 and len(np.unique(planes)) == len(planes)
+            shares.append(not (apart or alone))
+        return shares
+
+    def room(self, scores: np.ndarray) -> np.ndarray:
+        """Where scores are kept: nowhere, if they are computed in another precision."""
+        return np.zeros(0, np.float64) if self.widened else scores
+
+
+@lru_cache(maxsize=256)
+def plane_map(planes: tuple[int, int], own: tuple[int, int]) -> np.ndarray:
+    """Which of its own planes an array shows to each of ``planes``: (B, H) from fewer of either."""
+    (batch, heads), (rows, few) = planes, own
+    row = np.arange(batch) if rows == batch else np.zeros(batch, np.int64)
+    head = np.arange(heads) * few // heads
+    return (row[:, None] * few + head[None, :]).reshape(-1)
+
+
+def flat(tensor: Tensor) -> np.ndarray:
+    """A tensor's numbers, side by side."""
+    return tensor.detach().contiguous().view(-1).numpy()
