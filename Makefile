@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check fix docs bench
+.PHONY: help demo test test-full check fix docs bench bench-full
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -31,8 +31,11 @@ fix: .venv/dev.installed  ## format and mend what can be mended by itself
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
-bench: .venv/dev.installed  ## what attend and import regard cost beside torch alone
-	$(BIN)/python benchmarks/overhead.py
+bench: .venv/bench.installed  ## measure every claim beside the peers (some minutes, on an idle machine)
+	$(BIN)/python benchmarks/run.py
+
+bench-full: .venv/bench.installed  ## all shapes and lengths; writes docs/performance.md and its picture
+	$(BIN)/python benchmarks/run.py --full
 
 docs: .venv/docs.installed  ## the documentation, as pages, in docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build
@@ -52,6 +55,10 @@ docs: .venv/docs.installed  ## the documentation, as pages, in docs/_build
 	@echo "installing into .venv: a few minutes the first time"
 	$(INSTALL) --editable '.[train,text,view,dev]'
 	@touch $@ .venv/demo.installed
+
+.venv/bench.installed: .venv/dev.installed
+	$(INSTALL) --editable '.[train,text,view,dev,bench]'
+	@touch $@
 
 .venv/docs.installed: .venv/dev.installed
 	$(INSTALL) --editable '.[train,text,view,dev,docs]'

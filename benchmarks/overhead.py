@@ -3,69 +3,48 @@
 Claims: attend costs at most 5% over torch's fused scaled_dot_product_attention at 8×512×64, and
 importing regard at most 1.3 times importing torch.
 
-Run:    python benchmarks/overhead.py [--json]
+Run:    python benchmarks/overhead.py [--full] [--json] [--strict]
 Method: the two are timed in turn, so that what else the machine does meets both; the ratio is the
         median of the ratios of neighbours. Imports are timed in fresh processes, the least counts.
 """
 
-import argparse
-import json
-import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Callable
+from typing import Any
 
 import torch
 import torch.nn.functional as F
+from answers import agree
+from report import Report, main
+from timing import Local
 
 import regard
 
-CLAIMS = {"attend 3-D": 1.05, "attend 4-D": 1.05, "attend 4-D causal": 1.05, "import": 1.3}
+SDPA = "torch SDPA"
 
 
-def ratio(base: Callable[[], object], ours: Callable[[], object], rounds: int = 400) -> float:
-    """Time of ``ours`` as a multiple of that of ``base``."""
-    ratios = []
-    for turn in range(rounds):
-        first, second = (base, ours) if turn % 2 else (ours, base)
-        start = time.perf_counter()
-        first()
-        middle = time.perf_counter()
-        second()
-        end = time.perf_counter()
-        times = middle - start, end - middle
-        ratios.append(times[0] / times[1] if first is ours else times[1] / times[0])
-    return statistics.median(ratios)
-
-
-def attend_ratios(rounds: int = 400) -> dict[str, float]:
-    """For inputs of 8 sequences of 512 tokens with 64 features, with and without heads."""
+def calls() -> dict[str, dict[str, Callable[[], Any]]]:
+    """For 8 sequences of 512 tokens with 64 features, with and without a dimension for heads."""
     q4, k4, v4 = (torch.randn(8, 1, 512, 64) for _ in range(3))
     q3, k3, v3 = q4[:, 0], k4[:, 0], v4[:, 0]
     causal = regard.masks.causal()
-    with torch.inference_mode():
-        return {
-            "attend 3-D": ratio(
-                lambda: F.scaled_dot_product_attention(q4, k4, v4),
-                lambda: regard.attend(q3, k3, v3),
-                rounds,
-            ),
-            "attend 4-D": ratio(
-                lambda: F.scaled_dot_product_attention(q4, k4, v4),
-                lambda: regard.attend(q4, k4, v4),
-                rounds,
-            ),
-            "attend 4-D causal": ratio(
-                lambda: F.scaled_dot_product_attention(q4, k4, v4, is_causal=True),
-                lambda: regard.attend(q4, k4, v4, mask=causal),
-                rounds,
-            ),
-        }
+
+    def plain() -> Any:
+        return F.scaled_dot_product_attention(q4, k4, v4)
+
+    return {
+        "8×512×64, 3-D": {SDPA: plain, "regard": lambda: regard.attend(q3, k3, v3)},
+        "8×512×64, 4-D": {SDPA: plain, "regard": lambda: regard.attend(q4, k4, v4)},
+        "8×512×64, 4-D, causal": {
+            SDPA: lambda: F.scaled_dot_product_attention(q4, k4, v4, is_causal=True),
+            "regard": lambda: regard.attend(q4, k4, v4, mask=causal),
+        },
+    }
 
 
-def import_ratio(rounds: int = 5) -> float:
-    """Seconds to import regard over seconds to import torch."""
+def import_seconds(rounds: int) -> dict[str, float]:
+    """The least seconds that a fresh process takes to import torch, and regard."""
     least = {"torch": float("inf"), "regard": float("inf")}
     for _ in range(rounds):
         for name in least:
@@ -73,20 +52,21 @@ def import_ratio(rounds: int = 5) -> float:
             code += "print(time.perf_counter() - t)"
             run = subprocess.run([sys.executable, "-c", code], capture_output=True, check=True)
             least[name] = min(least[name], float(run.stdout))
-    return least["regard"] / least["torch"]
+    return least
 
 
-def main() -> None:
-    options = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    options.add_argument("--json", action="store_true", help="print one JSON object")
-    as_json = options.parse_args().json
-    ratios = {**attend_ratios(), "import": import_ratio()}
-    if as_json:
-        print(json.dumps({"ratios": ratios, "claims": CLAIMS, "torch": torch.__version__}))
-        return
-    for name, value in ratios.items():
-        print(f"{name:<18} {value:.3f} times  (claim: at most {CLAIMS[name]})")
+def measure(report: Report) -> None:
+    with torch.inference_mode():
+        for case, pair in calls().items():
+            agree(case, {"regard": [pair["regard"]()]}, [pair[SDPA]()])
+            timed = {name: Local(call) for name, call in pair.items()}
+            times = report.compare(case, timed, base=SDPA)
+            report.claim(f"{case}, over {SDPA}", times.ratio("regard", SDPA), 1.05)
+    seconds = import_seconds(rounds=10 if report.full else 5)
+    for name, least in seconds.items():
+        report.row(case="import", contender=name, least_ms=1e3 * least)
+    report.claim("import regard, over import torch", seconds["regard"] / seconds["torch"], 1.3)
 
 
 if __name__ == "__main__":
-    main()
+    main(__file__, __doc__, measure)

@@ -3,13 +3,14 @@
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from regard.engines import additive_numba, reference, sdpa, streaming
+from regard.engines import additive_numba, additive_triton, reference, sdpa, streaming
 from regard.engines.call import Call
 from regard.errors import EngineError, UnknownName
 
 # In order of preference.
 ENGINES: dict[str, ModuleType] = {
     "sdpa": sdpa,
+    "additive_triton": additive_triton,
     "additive_numba": additive_numba,
     "streaming": streaming,
     "reference": reference,
@@ -17,6 +18,7 @@ ENGINES: dict[str, ModuleType] = {
 
 ABOUT = {
     "sdpa": "torch's fused kernel; linear memory",
+    "additive_triton": "fused kernels for GPUs; linear memory",
     "additive_numba": "fused kernels for the CPU; linear memory",
     "streaming": "blocks of queries, computed again in the backward pass; linear memory",
     "reference": "the formula as it stands; holds all (Q, K) weights",
@@ -36,7 +38,7 @@ class Plan:
     refusals: dict[str, str] = field(default_factory=dict)
 
     def __str__(self) -> str:
-        return "\n".join(f"{name:<14} {self._says(name)}" for name in ENGINES)
+        return "\n".join(f"{name:<15} {self._says(name)}" for name in ENGINES)
 
     def _says(self, name: str) -> str:
         if name == self.engine:

@@ -7,9 +7,10 @@ import torch
 from torch import Tensor
 
 from regard.engines.additive_numba import threads
-from regard.engines.additive_numba.forms import Forms, forms, is_delicate
+from regard.engines.additive_numba.forms import forms, is_delicate
 from regard.engines.additive_numba.inputs import Inputs
 from regard.engines.additive_numba.lanes import WIDTH
+from regard.engines.additive_operator import Folded
 
 PER_THREAD = 2**20
 """Pairs times features that are worth another thread."""
@@ -18,32 +19,15 @@ NOTHING = np.zeros(1, np.int32)
 
 
 class Problem:
-    """Arrays ``(B or fewer, H or fewer, rows, features)`` of one call; see ``operator``.
+    """One call's arrays, flat, and the forms of its scores.
 
     Where float32 is too coarse (``forms.is_delicate``), all is computed in float64.
     """
 
-    inputs: Inputs
-    forms: Forms
-
-    def __init__(
-        self,
-        planes: tuple[int, int],
-        query: Tensor,
-        key: Tensor,
-        value: Tensor,
-        weight: Tensor,
-        added: Tensor | None,
-        start: Tensor | None,
-        stop: Tensor | None,
-        seed: Tensor | None,
-    ) -> None:
-        self.planes, self.arrays = planes, (query, key, value, weight)
-        self.added, self.start, self.stop, self.seed = added, start, stop, seed
-
-    def prepare(self, activation: str, negative_slope: float, dropout_p: float) -> None:
-        """Lay the arrays out flat and choose the forms."""
-        query, key, value, weight = self.arrays
+    def __init__(self, call: Folded) -> None:
+        query, key, value, weight = self.arrays = call[:4]
+        self.planes = call.batch, call.heads
+        activation, dropout_p = call.activation, call.dropout_p
         small = flat(weight).reshape(-1, weight.shape[-1]).astype(np.float64)
         rows = [flat(array) for array in (query, key, value)]
         narrow = query.dtype == torch.float32
@@ -51,27 +35,27 @@ class Problem:
         dtype = torch.float64 if self.widened else query.dtype
         if self.widened:
             rows = [row.astype(np.float64) for row in rows]
-        self.forms = forms(rows[0], rows[1], small, activation, negative_slope)
+        self.forms = forms(rows[0], rows[1], small, activation, call.negative_slope)
         maps = [plane_map(self.planes, tuple(array.shape[:2])) for array in self.arrays]
         spans, span_map, span_step = NOTHING, maps[0], 0
         start = stop = NOTHING
-        if self.start is not None and self.stop is not None:
-            start, stop = flat(self.start), flat(self.stop)
-            span_step = int(self.start.shape[2] > 1)
-            span_map = plane_map(self.planes, tuple(self.start.shape[:2])) * self.start.shape[2]
+        if call.start is not None and call.stop is not None:
+            start, stop = flat(call.start), flat(call.stop)
+            span_step = int(call.start.shape[2] > 1)
+            span_map = plane_map(self.planes, tuple(call.start.shape[:2])) * call.start.shape[2]
         added, added_map, added_step = np.zeros(1, rows[0].dtype), maps[0], 0
-        if self.added is not None:
-            lead = self.added.shape
-            wide = self.added.expand(*lead[:3], key.shape[2]).to(dtype).reshape(-1)
+        if call.added is not None:
+            lead = call.added.shape
+            wide = call.added.expand(*lead[:3], key.shape[2]).to(dtype).reshape(-1)
             # A vector may read beyond the last key; what it reads there is not used.
             added = torch.cat([wide, wide.new_zeros(WIDTH)]).detach().numpy()
             added_step, added_map = int(lead[2] > 1), plane_map(self.planes, tuple(lead[:2])) * lead[2]
         threshold = min(int(dropout_p * 2**32), 2**32 - 1) if dropout_p < 1 else 2**32 - 1
         self.inputs = Inputs(
             *rows, *maps, query.shape[2], key.shape[2], query.shape[3], value.shape[3],
-            self.start is not None, start, stop, span_map, span_step,
-            self.added is not None, added, added_map, added_step,
-            0 if self.seed is None else int(self.seed), threshold if self.seed is not None else 0,
+            call.start is not None, start, stop, span_map, span_step,
+            call.added is not None, added, added_map, added_step,
+            0 if call.seed is None else int(call.seed), threshold if call.seed is not None else 0,
             1.0 / (1.0 - dropout_p) if dropout_p < 1 else 0.0,
         )  # fmt: skip
 
