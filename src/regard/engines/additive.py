@@ -85,11 +85,12 @@ def _run(
     assert isinstance(score, Additive)
     dtype = torch.float64 if query.dtype == torch.float64 else torch.float32
     tensors = [_fold(call, x.to(dtype)) for x in (query, key, value)]
+    assert isinstance(score.weight, Tensor)
     weight = _fold(call, score.weight.to(dtype)[..., None, :])
     bias = None if added is None else _fold(call, added.to(dtype))
     start = stop = None
     if spans is not None:
-        start, stop = (_fold(call, x).to(torch.int32)[..., 0] for x in spans)
+        start, stop = (_fold(call, torch.as_tensor(x)).to(torch.int32)[..., 0] for x in spans)
     output = fused(call, *tensors, weight, bias, start, stop)
     return output.to(value.dtype).reshape(*call.batch, query.shape[-2], value.shape[-1])
 

@@ -13,9 +13,11 @@ from regard.engines.additive_numba.compiled import entry, kernel
 from regard.engines.additive_numba.exponential import exponential
 from regard.engines.additive_numba.forward import BLOCK, KEYS, complete
 from regard.engines.additive_numba.inputs import (
+    are_few,
     draw_key,
     lay_keys,
     lay_queries,
+    lay_slices,
     lay_values,
     mark_seen,
     reach,
@@ -24,6 +26,9 @@ from regard.engines.additive_numba.inputs import (
 )
 from regard.engines.additive_numba.lanes import (
     WIDTH,
+    add,
+    each,
+    fma,
     full,
     load,
     multiply,
@@ -32,7 +37,7 @@ from regard.engines.additive_numba.lanes import (
     where_drawn,
 )
 from regard.engines.additive_numba.product import ROWS, product
-from regard.engines.additive_numba.scores import score_tiles
+from regard.engines.additive_numba.scores import few_scores, score_tiles
 from regard.engines.additive_numba.slopes import spread
 
 
@@ -85,9 +90,9 @@ def _take_scores(x, scores, plane, row, first, tiles, p, at):
 
 
 @kernel
-def _differentiate(x, plane, row, first, tiles, lse, inner, p, g, at):
+def _differentiate(x, plane, row, first, tiles, lse, inner, p, g, at, gsums, place):
     """Of a row of scores (p) and gradients of weights (g): the weights that were used, and the
-    gradients of the scores."""
+    gradients of the scores, which are added up over the rows, too."""
     shift, delta = full(p, lse), full(p, inner)
     lost, grow = full(p, 0.0), full(p, x.grow)
     key = draw_key(x, plane, row) if x.threshold else 0
@@ -98,7 +103,9 @@ def _differentiate(x, plane, row, first, tiles, lse, inner, p, g, at):
         if x.threshold:
             used = where_drawn(key, draw, x.threshold, lost, multiply(power, grow))
             slope = where_drawn(key, draw, x.threshold, lost, multiply(slope, grow))
-        store(g, here, multiply(power, subtract(slope, delta)))
+        change, there = multiply(power, subtract(slope, delta)), place + tile * WIDTH
+        store(g, here, change)
+        store(gsums, there, add(load(gsums, there), change))
         store(p, here, used)
 
 
@@ -112,13 +119,25 @@ def _add_rows(x, plane, row, n, drows, features, form, w0, sums):
 
 
 @kernel
-def _add_keys(x, plane, low, high, dkeys, features, form, w0, dvalues, wide, sums):
+def _add_keys(x, plane, low, high, dkeys, gsums, form, w0, sums):
     length = (high - low + WIDTH - 1) // WIDTH * WIDTH
     base = sums.key_at + (x.key_plane[plane] * x.n_keys + low) * x.features
-    for j in range(high - low):
-        for d in range(x.features):
+    whole = x.features // WIDTH * WIDTH
+    for d in range(0, whole, WIDTH):
+        inward = load(form.inward, w0 + d)
+        for j in range(high - low):
+            at, here = (d // WIDTH * length + j) * WIDTH, base + j * x.features + d
+            change = fma(each(gsums, j), full(gsums, form.quarter), load(dkeys, at))
+            store(sums.key, here, fma(change, inward, load(sums.key, here)))
+    for d in range(whole, x.features):
+        for j in range(high - low):
             at = (d // WIDTH * length + j) * WIDTH + d % WIDTH
-            sums.key[base + j * x.features + d] += dkeys[at] * form.inward[w0 + d]
+            change = dkeys[at] + form.quarter * gsums[j]
+            sums.key[base + j * x.features + d] += change * form.inward[w0 + d]
+
+
+@kernel
+def _add_values(x, plane, low, high, dvalues, wide, sums):
     base = sums.value_at + (x.value_plane[plane] * x.n_keys + low) * x.width
     for j in range(high - low):
         for d in range(x.width):
@@ -135,12 +154,15 @@ def backward(x, form, slopes, first, last, output, lse, scores, grad, sums):
     vectors = (x.width + WIDTH - 1) // WIDTH
     wide, step, room = vectors * WIDTH, KEYS + WIDTH, x.n_keys + WIDTH
     remade = len(scores) == 0
-    keys = space(room * features if remade else 0, x.key)
+    few = are_few(x, form)
+    keys = space(room * features if remade and not few else 0, x.key)
     wing_keys, dkeys = space(room * wings, x.key), space(room * wings, x.key)
     values, dvalues = space(room * wide, x.key), space(room * wide, x.key)
     turned, seen = space(room * x.width, x.key), np.empty(x.n_keys + 1, np.uint8)
     a, wing_a = space(BLOCK * features + WIDTH, x.key), space(BLOCK * wings + WIDTH, x.key)
+    gsums = space(room, x.key)
     drows, dweight = space(BLOCK * wings, x.key), space(wings, x.key)
+    sum_of_weight = np.empty(wings, np.float64)
     p, g = space(BLOCK * step, x.key), space(BLOCK * step, x.key)
     grads, inner = space(BLOCK * wide, x.key), space(BLOCK, x.key)
     while first < last:
@@ -151,12 +173,13 @@ def backward(x, form, slopes, first, last, output, lse, scores, grad, sums):
         low, high = reach(x, plane, begin, end)
         length = (high - low + WIDTH - 1) // WIDTH * WIDTH
         mark_seen(x, plane, begin, end, low, high, seen)
-        if remade:
-            lay_keys(x, form, plane, low, high, seen, False, keys)
-        lay_keys(x, slopes, plane, low, high, seen, True, wing_keys)
+        if remade and not few:
+            lay_keys(x, form, plane, low, high, seen, keys)
+        lay_slices(x, slopes, plane, low, high, seen, wing_keys)
         lay_values(x, plane, low, high, seen, wide, values)
         _turn_values(values, wide, length // WIDTH, x.width, turned)
-        dkeys[: length * wings], dvalues[: length * wide], dweight[:] = 0.0, 0.0, 0.0
+        gsums[:length] = 0.0
+        dkeys[: length * wings], dvalues[: length * wide], sum_of_weight[:] = 0.0, 0.0, 0.0
         scale, w0 = form.scale[x.weight_plane[plane]], x.weight_plane[plane]
         for row in range(begin, end, BLOCK):
             n = min(BLOCK, end - row)
@@ -176,7 +199,10 @@ def backward(x, form, slopes, first, last, output, lse, scores, grad, sums):
                     grads, 0, wide, 1, turned, tile * x.width * WIDTH, WIDTH, x.width * WIDTH,
                     g, 0, step, rows, tiles, x.width,
                 )  # fmt: skip
-                if remade:
+                if remade and few:
+                    at = (x.key_plane[plane] * x.n_keys + key) * features
+                    few_scores(form, a, n, x.key, at, w0 * features, p, step, count)
+                elif remade:
                     at = (key - low) * features
                     score_tiles(form, a, rows, keys, at, tiles, w0 * features, p, step)
                 for i in range(n):
@@ -186,8 +212,9 @@ def backward(x, form, slopes, first, last, output, lse, scores, grad, sums):
                         _take_scores(x, scores, plane, row + i, key, tiles, p, i * step)
                     at = plane * x.n_queries + row + i
                     _differentiate(
-                        x, plane, row + i, key, tiles, lse[at], inner[i], p, g, i * step
-                    )
+                        x, plane, row + i, key, tiles, lse[at], inner[i], p, g, i * step,
+                        gsums, key - low,
+                    )  # fmt: skip
                     if len(sums.added):
                         for j in range(count):
                             sums.added[at * x.n_keys + key + j] += g[i * step + j]
@@ -196,12 +223,16 @@ def backward(x, form, slopes, first, last, output, lse, scores, grad, sums):
                     p, 0, 1, step, grads, 0, wide, WIDTH,
                     dvalues, (key - low) * wide, wide, tiles * WIDTH, vectors, n,
                 )  # fmt: skip
+                dweight[:] = 0.0
                 spread(
                     slopes, wing_a, rows, wings, drows, g, step, wing_keys, dkeys, key - low,
                     length, dweight, 0, count,
                 )  # fmt: skip
+                for d in range(wings):
+                    sum_of_weight[d] += dweight[d]
             _add_rows(x, plane, row, n, drows, wings, slopes, w0 * wings, sums)
-        _add_keys(x, plane, low, high, dkeys, wings, slopes, w0 * wings, dvalues, wide, sums)
+        _add_keys(x, plane, low, high, dkeys, gsums, slopes, w0 * wings, sums)
+        _add_values(x, plane, low, high, dvalues, wide, sums)
         base = sums.weight_at + w0 * x.features
         for d in range(x.features):
-            sums.weight[base + d] += dweight[d] * slopes.outward
+            sums.weight[base + d] += sum_of_weight[d] * slopes.outward

@@ -1,8 +1,8 @@
 """How the kernels are compiled.
 
 ``error_model="numpy"``: no check for division by zero, which would keep loops scalar. ``nogil``:
-threads of ours run them side by side. Not ``parallel=True``: Numba would load a second OpenMP beside
-torch's, and a forked worker that calls into it is killed.
+threads of ours run them side by side. Not ``parallel=True``: Numba would load a second OpenMP
+beside torch's, and a forked worker that calls into it is killed.
 """
 
 import hashlib
@@ -15,13 +15,14 @@ import numba
 kernel = numba.njit(error_model="numpy", nogil=True)
 """A function of its own, compiled into what calls it."""
 
-inline = numba.njit(error_model="numpy", nogil=True, inline="always")
-"""A few lines that are written into the kernel that uses them."""
+inline = numba.njit(error_model="numpy", nogil=True, forceinline=True)
+"""A few lines that LLVM is to write into the kernel that uses them. (Numba's own ``inline`` would
+copy Python's form of them thousands of times, and compile for a minute.)"""
 
 
 def entry(function: Callable[..., Any]) -> Any:
     """A kernel that Python calls. It is compiled once, in some seconds, and kept on disk."""
-    compiled = numba.njit(error_model="numpy", nogil=True, cache=True)(function)
+    compiled: Any = numba.njit(error_model="numpy", nogil=True, cache=True)(function)
     # Numba looks at the age of the function's own file alone, and would keep what it compiled of
     # the others when they change.
     compiled._cache._cache_file._source_stamp = _stamp()

@@ -19,6 +19,7 @@ INVERSE_FACTORIALS = (
 LN2_NARROW = (0.693359375, -2.1219444005469057e-4)
 LN2 = (0.6931471803691238, 1.9082149292705877e-10)
 
+
 @inline
 def exponential(a, x):
     """exp(x) for x up to 88 (709 in float64); 0 below −87 (−708), where normal numbers end."""

@@ -6,11 +6,11 @@ from the lowest and highest number of each feature and the length of the weight,
 at query and key.
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
-from regard.engines.additive_numba.compiled import entry
+from regard.engines.additive_numba.compiled import entry, kernel
 from regard.engines.additive_numba.inputs import Form
 from regard.engines.additive_numba.lanes import WIDTH
 from regard.engines.additive_numba.scores import DIRECT, EIGHT, FOUR, ONE, RECTIFIER
@@ -24,17 +24,7 @@ SHORTEST = 0.1
 is exact to 6e-8, which of such small numbers is too much."""
 
 SMALLEST = 1e-9
-"""Relative to the largest |v_d|: what is less is taken for this, which float32 cannot tell apart."""
-
-
-class Limits(NamedTuple):
-    """Exponents of 2 that products may reach, and of e that a single exponential may."""
-
-    product: float
-    single: float
-
-
-LIMITS = {np.dtype(np.float32): Limits(100.0, 80.0), np.dtype(np.float64): Limits(900.0, 690.0)}
+"""Relative to the largest |v_d|: what is less is taken for this; float32 cannot tell them apart."""
 
 
 class Forms(NamedTuple):
@@ -44,133 +34,179 @@ class Forms(NamedTuple):
     slopes: Form
 
 
-def is_delicate(
-    query: np.ndarray, key: np.ndarray, weight: np.ndarray, activation: str
-) -> bool:
-    """Whether float32 is too coarse for 1 − 2 r, or 1 − r."""
-    if activation not in ("tanh", "sigmoid"):
-        return False
-    if not (np.linalg.norm(weight, axis=-1) <= LONGEST).all():
-        return True
-    sizes = [max(abs(part).max() for part in extremes(rows, weight.shape[-1])) for rows in (query, key)]
-    return sum(sizes) < SHORTEST
+class Extremes(NamedTuple):
+    """The lowest and highest number of each feature of query and key, NaN passed over."""
+
+    q_low: np.ndarray
+    q_high: np.ndarray
+    k_low: np.ndarray
+    k_high: np.ndarray
 
 
-@entry
-def _extremes(rows: Any, features: Any, low: Any, high: Any) -> None:
+@kernel
+def _extremes(rows, features):
+    low, high = np.full(features, np.inf, rows.dtype), np.full(features, -np.inf, rows.dtype)
     for i in range(len(rows) // features):
         for d in range(features):
             number = rows[i * features + d]
             low[d] = number if number < low[d] else low[d]
             high[d] = number if number > high[d] else high[d]
-
-
-def extremes(rows: np.ndarray, features: int) -> tuple[np.ndarray, np.ndarray]:
-    """The lowest and highest number of each feature, NaN passed over."""
-    low, high = np.full(features, np.inf, rows.dtype), np.full(features, -np.inf, rows.dtype)
-    _extremes(rows, features, low, high)
     return low.astype(np.float64), high.astype(np.float64)
 
 
+@entry
+def extremes(query, key, features):
+    """``Extremes`` of flat query and key."""
+    return Extremes(*_extremes(query, features), *_extremes(key, features))
+
+
+def is_long(weight: np.ndarray, activation: str) -> bool:
+    """Whether float32 is too coarse for scores of this weight, ``(weights, D)``."""
+    if activation not in ("tanh", "sigmoid"):
+        return False
+    return not np.sqrt((weight * weight).sum(-1).max()) <= LONGEST
+
+
+def are_short(found: Extremes, activation: str) -> bool:
+    """Whether float32 is too coarse for the weight's gradient."""
+    if activation not in ("tanh", "sigmoid"):
+        return False
+    return sum(max(-low.min(), high.max()) for low, high in (found[:2], found[2:])) < SHORTEST
+
+
 def forms(
-    query: np.ndarray, key: np.ndarray, weight: np.ndarray, activation: str, slope: float
+    found: Extremes, weight: np.ndarray, activation: str, slope: float, narrow: bool, few: bool
 ) -> Forms:
-    """Forms for flat query and key and ``weight``, ``(weights, D)``."""
-    features, dtype = weight.shape[-1], key.dtype
+    """Forms for a weight ``(weights, D)`` of float64; ``narrow``: computed in float32."""
+    dtype = np.zeros(0, np.float32 if narrow else np.float64)
     if activation in ("relu", "leaky_relu"):
         slope = slope if activation == "leaky_relu" else 0.0
-        make = lambda width: _form(RECTIFIER, np.arange(features), width, weight, slope, dtype)  # noqa: E731
-        return Forms(make(8), make(WIDTH))
-    factor, inward = (2.0, 4.0) if activation == "tanh" else (1.0, 1.0)
-    q_low, q_high = extremes(query, features)
-    k_low, k_high = extremes(key, features)
-    center = np.where(np.isfinite(k_low + k_high), k_low + k_high, 0.0) / 2
-    single = factor * np.maximum.reduce(
-        [abs(q_low + center), abs(q_high + center), abs(k_low - center), abs(k_high - center)]
-    )
-    with np.errstate(over="ignore"):
-        above = np.logaddexp2(0.0, factor * (q_high + k_high) / np.log(2))
-    largest = np.maximum(abs(weight).max(-1, keepdims=True), np.finfo(dtype).tiny)
-    relative = weight / largest
-    clamped = np.where(relative < 0, -1.0, 1.0) * np.maximum(abs(relative), SMALLEST)
-    scale = (-factor if activation == "tanh" else -1.0) * largest[:, 0]
-    parts = _Parts(center, factor, clamped, scale, inward, dtype)
-    limits = LIMITS[dtype]
-    if not (single <= limits.single).all():
-        return Forms(parts.form(DIRECT, features, 8), parts.form(DIRECT, features, WIDTH))
-    highest = above.max(initial=0.0)
-    slopes = FOUR if 4 * highest <= limits.product else ONE if highest <= limits.product else DIRECT
-    alone = factor * np.stack([q_low + center, q_high + center]) / np.log(2)
-    return Forms(_scores(parts, above, alone, limits), parts.form(slopes, features, WIDTH))
+        return Forms(*_rectified(weight, slope, few, dtype))
+    return Forms(*_logistic(found, weight, activation == "tanh", few, dtype))
 
 
-class _Parts(NamedTuple):
-    center: np.ndarray
-    factor: float
-    weight: np.ndarray
-    scale: np.ndarray
-    inward: float
-    dtype: Any
-
-    def form(self, kind: int, features: int, multiple: int, order: Any = None, tau: float = 1.0) -> Form:
-        order = np.arange(features) if order is None else order
-        dims = np.full(-(-len(order) // multiple) * multiple, -1)
-        dims[: len(order)] = order
-        real = dims >= 0
-        # A feature that only fills a group up has weight 1 and a = 0: it adds a constant.
-        weight = np.where(real, self.weight[:, dims], 1.0)
-        direct = kind == DIRECT
-        center = np.where(real & (not direct), self.center[dims], 0.0)
-        inward = -self.scale[:, None] * self.factor * np.where(real, self.weight[:, dims], 0.0)
-        return Form(
-            kind, 0.0, dims, center.astype(self.dtype), self.factor,
-            weight.astype(self.dtype).reshape(-1), (tau / weight).astype(self.dtype).reshape(-1),
-            self.scale * (tau if kind > 1 else 1.0), inward.astype(self.dtype).reshape(-1),
-            -2.0 if self.factor == 2.0 else -1.0,
-        )  # fmt: skip
-
-
-def _form(kind: int, order: Any, multiple: int, weight: np.ndarray, slope: float, dtype: Any) -> Form:
-    dims = np.full(-(-len(order) // multiple) * multiple, -1)
+@kernel
+def _dims(order, multiple):
+    dims = np.full((len(order) + multiple - 1) // multiple * multiple, -1)
     dims[: len(order)] = order
-    padded = np.where(dims >= 0, weight[:, dims], 0.0).astype(dtype).reshape(-1)
-    zeros = np.zeros(len(dims), dtype)
+    return dims
+
+
+@kernel
+def _form(kind, slope, order, multiple, center, weight, scale, tau, factor, outward, like):
+    """A form with the features in this order, filled up to a multiple with features that weigh 1
+    and whose a is 0: they add a constant to every score."""
+    dims, count = _dims(order, multiple), len(weight)
+    size = len(dims)
+    middle, weights = np.zeros(size, like.dtype), np.zeros(count * size, like.dtype)
+    constants, inward = np.ones(count * size, like.dtype), np.zeros(count * size, like.dtype)
+    for i in range(size):
+        dim = dims[i]
+        if dim >= 0 and kind > DIRECT:
+            middle[i] = center[dim]
+        for row in range(count):
+            number = weight[row, dim] if dim >= 0 else (0.0 if kind == RECTIFIER else 1.0)
+            weights[row * size + i] = number
+            constants[row * size + i] = tau / number if number != 0.0 else 1.0
+            if dim >= 0:
+                inward[row * size + i] = number * scale[row] * factor
+    scales = scale * (tau if kind > ONE else 1.0)
     return Form(
-        kind, slope, dims, zeros, 1.0, padded, padded, np.ones(len(weight)), padded, 1.0
+        kind, slope, dims, middle, factor, weights, constants, scales, inward, outward,
+        0.0 if kind == RECTIFIER else -0.25,
+    )  # fmt: skip
+
+
+@entry
+def _rectified(weight, slope, few, like):
+    order, ones = np.arange(weight.shape[1]), np.ones(len(weight))
+    center, wide = np.zeros(weight.shape[1]), WIDTH if few else EIGHT
+    return (
+        _form(RECTIFIER, slope, order, wide, center, weight, ones, 1.0, 1.0, 1.0, like),
+        _form(RECTIFIER, slope, order, WIDTH, center, weight, ones, 1.0, 1.0, 1.0, like),
     )
 
 
-def _scores(parts: _Parts, above: np.ndarray, alone: np.ndarray, limits: Limits) -> Form:
-    """Scores by groups of eight features, or four, or one by one: the largest groups that fit.
-
-    Exponents of 2 of each feature: ``above``, the largest 1 + ab; ``alone``, the least and the
-    largest a.
-    """
-    below = -np.log2(abs(parts.weight))
-    features = len(above)
-    for group in (EIGHT, FOUR):
-        order = _dealt(above + below.max(0), group)
-        if features % group:
-            order = np.arange(features)
-        padded = np.zeros((2, len(below), -(-features // group) * group))
-        padded[0, :, :features] = below[:, order]
-        padded[1, :, :features] = below[:, order] + above[order]
-        sums = padded.reshape(2, len(below), -1, group).sum(-1)
-        tau = -round((sums[0].min() + sums[1].max()) / (2 * group))
-        highest, lowest = group * tau + sums[1].max(), group * tau + sums[0].min()
-        lone = (alone[0].min() + tau, (alone[1] + below).max() + tau)
-        fits = highest <= limits.product and lowest >= -limits.product
-        if fits and lone[0] >= -1.2 * limits.product and lone[1] <= 1.2 * limits.product:
-            return parts.form(group, features, 8, order, 2.0**tau)
-    if above.max(initial=0.0) <= limits.product:
-        return parts.form(ONE, features, 8)
-    return parts.form(DIRECT, features, 8)
-
-
-def _dealt(bits: np.ndarray, group: int) -> np.ndarray:
+@kernel
+def _dealt(bits, group):
     """An order in which groups of neighbours sum to about the same: dealt out, high to low."""
+    order = np.argsort(-bits)
     if len(bits) % group:
         return np.arange(len(bits))
-    hands = np.argsort(-bits).reshape(group, -1)
-    hands[1::2] = hands[1::2, ::-1]
-    return hands.T.reshape(-1)
+    hands, dealt = len(bits) // group, np.empty(len(bits), np.int64)
+    for turn in range(group):
+        for hand in range(hands):
+            card = hand if turn % 2 == 0 else hands - 1 - hand
+            dealt[hand * group + turn] = order[turn * hands + card]
+    return dealt
+
+
+@kernel
+def _groups(group, above, below, order):
+    """Over groups of features: the lowest and highest exponent of a product, for τ = 1."""
+    lowest, highest = np.inf, -np.inf
+    for row in range(len(below)):
+        for first in range(0, len(order), group):
+            least, most = 0.0, 0.0
+            for d in order[first : first + group]:
+                least += below[row, d]
+                most += below[row, d] + above[d]
+            lowest, highest = min(lowest, least), max(highest, most)
+    return lowest, highest
+
+
+@entry
+def _logistic(found, weight, tanh, few, like):
+    narrow = like.itemsize == 4
+    # Exponents of 2 that products may reach, and of e that a single exponential may.
+    product, single = (100.0, 80.0) if narrow else (900.0, 690.0)
+    count, features = weight.shape
+    factor, sign = (2.0, -2.0) if tanh else (1.0, -1.0)
+    plain = np.arange(features)
+    center, above, alone = np.zeros(features), np.zeros(features), np.zeros((2, features))
+    peak, highest = (np.inf if len(found.q_low) < features else 0.0), 0.0
+    for d in range(len(found.q_low) if peak == 0.0 else 0):
+        middle = (found.k_low[d] + found.k_high[d]) / 2
+        center[d] = middle if np.isfinite(middle) else 0.0
+        low, high = found.q_low[d] + center[d], found.q_high[d] + center[d]
+        side = max(abs(found.k_low[d] - center[d]), abs(found.k_high[d] - center[d]))
+        peak = max(peak, factor * max(abs(low), abs(high), side))
+        t = factor * (found.q_high[d] + found.k_high[d])
+        above[d] = np.log2(1.0 + np.exp(t)) if t < 700.0 else t / np.log(2.0)
+        highest = max(highest, above[d])
+        alone[0, d], alone[1, d] = factor * low / np.log(2.0), factor * high / np.log(2.0)
+    scale, relative = np.empty(count), np.empty((count, features))
+    below, most = np.empty((count, features)), np.zeros(features)
+    for row in range(count):
+        largest = max(np.abs(weight[row]).max(), 1e-30)
+        scale[row] = sign * largest
+        for d in range(features):
+            number = max(abs(weight[row, d]) / largest, SMALLEST)
+            relative[row, d] = -number if weight[row, d] < 0 else number
+            below[row, d] = -np.log2(number)
+            most[d] = max(most[d], below[row, d])
+    kind, order, tau = DIRECT, plain, 1.0
+    slopes = DIRECT
+    # A comparison with NaN is false: no form but the direct one.
+    if peak <= single:
+        if 4 * highest <= product:
+            slopes = FOUR
+        elif highest <= product:
+            slopes = ONE
+    if peak <= single and not few:
+        if highest <= product:
+            kind = ONE
+        for group in (FOUR, EIGHT):
+            dealt = _dealt(above + most, group)
+            least, greatest = _groups(group, above, below, dealt)
+            shift = -np.round((least + greatest) / (2 * group))
+            fits = group * shift + greatest <= product and group * shift + least >= -product
+            lone_low = alone[0].min() + shift
+            lone_high = (alone[1] + most).max() + shift
+            if fits and lone_low >= -1.2 * product and lone_high <= 1.2 * product:
+                kind, order, tau = group, dealt, 2.0**shift
+    multiple = WIDTH if few else EIGHT
+    return (
+        _form(kind, 0.0, order, multiple, center, relative, scale, tau, factor, sign, like),
+        _form(slopes, 0.0, plain, WIDTH, center, relative, scale, 1.0, factor, sign, like),
+    )

@@ -10,6 +10,8 @@ import numpy as np
 from regard.engines.additive_numba.compiled import entry, kernel
 from regard.engines.additive_numba.exponential import exponential
 from regard.engines.additive_numba.inputs import (
+    are_few,
+    as_they_are,
     draw_key,
     lay_keys,
     lay_queries,
@@ -34,12 +36,12 @@ from regard.engines.additive_numba.lanes import (
     where_within,
 )
 from regard.engines.additive_numba.product import ROWS, product
-from regard.engines.additive_numba.scores import score_tiles
+from regard.engines.additive_numba.scores import few_scores, score_tiles
 
 BLOCK = 64
 """Queries of a block."""
 
-KEYS = 256
+KEYS = 128
 """Keys whose scores a block holds at a time."""
 
 
@@ -102,8 +104,9 @@ def forward(x, form, first, last, output, lse, scores):
     """Output and log-sum-exp of the rows first … last − 1; their scores too, if there is room."""
     features, vectors = len(form.dims), (x.width + WIDTH - 1) // WIDTH
     wide, step = vectors * WIDTH, KEYS + WIDTH
-    keys = space((x.n_keys + WIDTH) * features, x.key)
-    values = space((x.n_keys + WIDTH) * wide, x.key)
+    few, bare = are_few(x, form), as_they_are(x)
+    keys = space(0 if few else (x.n_keys + WIDTH) * features, x.key)
+    room = space(0 if bare else (x.n_keys + WIDTH) * wide, x.key)
     seen = np.empty(x.n_keys + 1, np.uint8)
     a, s = space(BLOCK * features + WIDTH, x.key), space(BLOCK * step, x.key)
     sums = space(BLOCK * wide, x.key)
@@ -115,8 +118,12 @@ def forward(x, form, first, last, output, lse, scores):
         first += end - begin
         low, high = reach(x, plane, begin, end)
         mark_seen(x, plane, begin, end, low, high, seen)
-        lay_keys(x, form, plane, low, high, seen, False, keys)
-        lay_values(x, plane, low, high, seen, wide, values)
+        if not few:
+            lay_keys(x, form, plane, low, high, seen, keys)
+        values, value0 = x.value, (x.value_plane[plane] * x.n_keys + low) * x.width
+        if not bare:
+            lay_values(x, plane, low, high, seen, wide, room)
+            values, value0 = room, 0
         scale, w0 = form.scale[x.weight_plane[plane]], x.weight_plane[plane] * features
         for row in range(begin, end, BLOCK):
             n = min(BLOCK, end - row)
@@ -127,7 +134,12 @@ def forward(x, form, first, last, output, lse, scores):
             near = low + (near - low) // WIDTH * WIDTH
             for key in range(near, far, KEYS):
                 tiles = (min(KEYS, far - key) + WIDTH - 1) // WIDTH
-                score_tiles(form, a, rows, keys, (key - low) * features, tiles, w0, s, step)
+                count = min(KEYS, far - key)
+                if few:
+                    at = (x.key_plane[plane] * x.n_keys + key) * features
+                    few_scores(form, a, n, x.key, at, w0, s, step, count)
+                else:
+                    score_tiles(form, a, rows, keys, (key - low) * features, tiles, w0, s, step)
                 for i in range(n):
                     best = complete(x, plane, row + i, key, tiles, scale, s, i * step)
                     if len(scores):
@@ -143,8 +155,8 @@ def forward(x, form, first, last, output, lse, scores):
                     shift = best if best > -np.inf else 0.0
                     mass[i] += soften(x, plane, row + i, key, tiles, s, i * step, shift)
                 product(
-                    s, 0, step, 1, values, (key - low) * wide, wide, WIDTH,
-                    sums, 0, wide, rows, vectors, tiles * WIDTH,
+                    s, 0, step, 1, values, value0 + (key - low) * wide, wide, WIDTH,
+                    sums, 0, wide, rows, vectors, count,
                 )  # fmt: skip
             for i in range(n):
                 at = plane * x.n_queries + row + i

@@ -6,9 +6,16 @@ import numpy as np
 
 from regard.engines.additive_numba.compiled import kernel
 from regard.engines.additive_numba.exponential import exponential
-from regard.engines.additive_numba.lanes import WIDTH, load, store
+from regard.engines.additive_numba.lanes import (
+    WIDTH,
+    full,
+    load,
+    multiply,
+    store,
+    subtract,
+)
 from regard.engines.additive_numba.product import ROWS
-from regard.engines.additive_numba.scores import DIRECT, ONE
+from regard.engines.additive_numba.scores import DIRECT, FEW, ONE
 
 
 class Inputs(NamedTuple):
@@ -50,8 +57,9 @@ class Form(NamedTuple):
     ``dims`` is the order of the features (−1: none, to fill the last group up), ``center`` what is
     taken from each key and given to each query, ``factor`` t's. ``weight`` and ``constant``, flat
     ``(weights, D)`` in that order, are w and what a sum of fractions starts from; a score is
-    ``scale[weights]`` times a tile's sum. ``inward``, as ``weight``, is what turns Σ g df into a
-    gradient, ``outward`` what turns Σ g f into that of the weight.
+    ``scale[weights]`` times a tile's sum. For the sums of ``slopes``: ``inward``, as ``weight``, is
+    what turns those of query and key into gradients, ``outward`` that of the weight; ``quarter``
+    times Σ g is added to a key's before.
     """
 
     kind: int
@@ -64,6 +72,7 @@ class Form(NamedTuple):
     scale: np.ndarray
     inward: np.ndarray
     outward: float
+    quarter: float
 
 
 @kernel
@@ -116,27 +125,47 @@ def mark_seen(x, plane, first, last, low, high, seen):
 
 
 @kernel
-def lay_keys(x, form, plane, low, high, seen, by_feature, keys):
-    """Keys for the kernels: exponentials, or as they are.
+def lay_keys(x, form, plane, low, high, seen, keys):
+    """Keys as ``(tile, D, WIDTH)``, keys side by side: exponentials, or as they are."""
+    features, base = len(form.dims), (x.key_plane[plane] * x.n_keys + low) * x.features
+    tiles = (high - low + WIDTH - 1) // WIDTH
+    for j in range(tiles * WIDTH):
+        at = j // WIDTH * features * WIDTH + j % WIDTH
+        if j >= high - low or not seen[j]:
+            for d in range(features):
+                keys[at + d * WIDTH] = 0.0
+            continue
+        for d in range(features):
+            dim = max(form.dims[d], 0)
+            keys[at + d * WIDTH] = (
+                x.key[base + j * x.features + dim] - form.center[d]
+            ) * form.factor
+    if form.kind > DIRECT:
+        for at in range(0, tiles * features * WIDTH, WIDTH):
+            store(keys, at, exponential(keys, load(keys, at)))
 
-    ``(tile, D, WIDTH)``, keys side by side; or, ``by_feature``, ``(slice, key, WIDTH)``.
-    """
+
+@kernel
+def lay_slices(x, form, plane, low, high, seen, keys):
+    """Keys as ``(slice, key, WIDTH)``, features side by side: exponentials, or as they are."""
     features, base = len(form.dims), (x.key_plane[plane] * x.n_keys + low) * x.features
     length = (high - low + WIDTH - 1) // WIDTH * WIDTH
-    for j in range(length):
-        there = j < high - low and seen[j]
-        for d in range(features):
-            number = form.center[d]
-            if there and form.dims[d] >= 0:
-                number = x.key[base + j * x.features + form.dims[d]]
-            if by_feature:
-                at = (d // WIDTH * length + j) * WIDTH + d % WIDTH
+    factor = full(keys, form.factor)
+    for d in range(0, features, WIDTH):
+        center = load(form.center, d)
+        for j in range(length):
+            at, here = (d // WIDTH * length + j) * WIDTH, base + j * x.features + d
+            if j >= high - low or not seen[j]:
+                store(keys, at, full(keys, 0.0))
+                continue
+            if d + WIDTH <= x.features:
+                store(keys, at, load(x.key, here))
             else:
-                at = (j // WIDTH * features + d) * WIDTH + j % WIDTH
-            keys[at] = (number - form.center[d]) * form.factor
-    if form.kind > DIRECT:
-        for at in range(0, length * features, WIDTH):
-            store(keys, at, exponential(keys, load(keys, at)))
+                store(keys, at, center)
+                for lane in range(x.features - d):
+                    keys[at + lane] = x.key[here + lane]
+            number = multiply(subtract(load(keys, at), center), factor)
+            store(keys, at, exponential(keys, number) if form.kind > DIRECT else number)
 
 
 @kernel
@@ -168,10 +197,27 @@ def lay_queries(x, form, plane, first, last, scaled, a):
 def lay_values(x, plane, low, high, seen, wide, values):
     """Values as ``(key, wide)``, filled up with zeros; zeros for what nobody sees."""
     base = (x.value_plane[plane] * x.n_keys + low) * x.width
+    whole = x.width // WIDTH * WIDTH
     for j in range((high - low + WIDTH - 1) // WIDTH * WIDTH):
-        there = j < high - low and seen[j]
-        for d in range(wide):
-            values[j * wide + d] = x.value[base + j * x.width + d] if there and d < x.width else 0.0
+        if j >= high - low or not seen[j]:
+            values[j * wide : (j + 1) * wide] = 0.0
+            continue
+        for d in range(0, whole, WIDTH):
+            store(values, j * wide + d, load(x.value, base + j * x.width + d))
+        for d in range(whole, wide):
+            values[j * wide + d] = x.value[base + j * x.width + d] if d < x.width else 0.0
+
+
+@kernel
+def as_they_are(x):
+    """Whether values need not be laid out: none is hidden among those that are seen."""
+    return x.width % WIDTH == 0 and (not x.spans or x.span_step == 0 or x.n_queries == 1)
+
+
+@kernel
+def are_few(x, form):
+    """Whether keys need not be laid out either: see ``scores.few_scores``."""
+    return x.n_queries <= FEW and len(form.dims) == x.features and form.kind <= DIRECT
 
 
 @kernel

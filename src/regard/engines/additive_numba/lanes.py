@@ -9,9 +9,11 @@ from collections.abc import Callable
 from typing import Any
 
 from llvmlite import binding, ir
-from numba import types
+from numba import extending, types
 from numba.core import cgutils
-from numba.extending import intrinsic, models, register_model
+from numba.extending import models, register_model
+
+intrinsic: Any = extending.intrinsic  # its result is called without the first argument
 
 WIDTH = 16 if binding.get_host_cpu_features().get("avx512f") else 8
 """Numbers in a vector: float32 fills one register, float64 two."""
@@ -66,9 +68,7 @@ def load(typing: Any, array: Any, at: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         vector = _vector(context, array.dtype)
-        place = builder.bitcast(
-            _address(context, builder, signature, args), vector.as_pointer()
-        )
+        place = builder.bitcast(_address(context, builder, signature, args), vector.as_pointer())
         loaded = builder.load(place)
         loaded.align = array.dtype.bitwidth // 8
         return loaded
@@ -82,9 +82,7 @@ def store(typing: Any, array: Any, at: Any, lanes: Any) -> Any:
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
         vector = _vector(context, array.dtype)
-        place = builder.bitcast(
-            _address(context, builder, signature, args), vector.as_pointer()
-        )
+        place = builder.bitcast(_address(context, builder, signature, args), vector.as_pointer())
         builder.store(args[2], place).align = array.dtype.bitwidth // 8
         return context.get_dummy_value()
 
@@ -166,9 +164,7 @@ where_less = _choice("<")
 
 
 @intrinsic
-def where_within(
-    typing: Any, first: Any, start: Any, stop: Any, then: Any, otherwise: Any
-) -> Any:
+def where_within(typing: Any, first: Any, start: Any, stop: Any, then: Any, otherwise: Any) -> Any:
     """``then`` in the lanes of start ≤ first + lane < stop, else ``otherwise``."""
 
     def generate(context: Any, builder: Any, signature: Any, args: Any) -> Any:
@@ -228,7 +224,9 @@ def power_of_two(typing: Any, whole: Any) -> Any:
 
 
 @intrinsic
-def where_drawn(typing: Any, key: Any, first: Any, threshold: Any, then: Any, otherwise: Any) -> Any:
+def where_drawn(
+    typing: Any, key: Any, first: Any, threshold: Any, then: Any, otherwise: Any
+) -> Any:
     """``then`` where a number drawn for (key, first + lane) is below ``threshold`` of 2³².
 
     The number is a hash of the two ("lowbias32", Wellons 2018), so it is the same in both passes.

@@ -12,10 +12,16 @@ from regard.engines.additive_operator import Folded, Kernel, register
 
 
 def _forward(call: Folded, keep: bool) -> tuple[Tensor, Tensor, Tensor]:
-    problem, lead, rows = Problem(call), (call.batch, call.heads), call.query.shape[2]
+    problem, lead, rows = (
+        Problem(call, backward=False),
+        (call.batch, call.heads),
+        call.query.shape[2],
+    )
     output = call.query.new_empty((*lead, rows, call.value.shape[-1]))
     lse = call.query.new_empty((*lead, rows), dtype=torch.float64)
     scores = call.query.new_empty((*lead, rows, call.key.shape[2]) if keep else (0,))
+    if call.start is not None:
+        scores.fill_(-torch.inf)  # of pairs that no thread comes to
     arrays = flat(output), flat(lse), problem.room(flat(scores))
 
     def job(first: int, last: int) -> None:
@@ -28,7 +34,7 @@ def _forward(call: Folded, keep: bool) -> tuple[Tensor, Tensor, Tensor]:
 def _backward(
     call: Folded, grad: Tensor, output: Tensor, lse: Tensor, scores: Tensor, needs_added: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    problem = Problem(call)
+    problem = Problem(call, backward=True)
     runs, dtype = problem.runs(), problem.inputs.key.dtype
     shared, likes = problem.shared(runs), (call.query, call.key, call.value, call.weight)
     sums = [
@@ -41,7 +47,8 @@ def _backward(
 
     def job(turn: int, first: int, last: int) -> None:
         at = [turn * total.shape[1] if len(total) > 1 else 0 for total in sums]
-        where = Sums(*(total.reshape(-1) for total in sums), flat(added), *at)
+        query, key, value, weight = (total.reshape(-1) for total in sums)
+        where = Sums(query, key, value, weight, flat(added), at[0], at[1], at[2], at[3])
         backward(
             problem.inputs, problem.forms.scores, problem.forms.slopes, first, last, *arrays, where
         )

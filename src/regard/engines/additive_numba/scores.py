@@ -4,9 +4,9 @@ With ``a = exp(t_q)`` and ``b = exp(t_k)`` made once for each query and each key
 
     tanh(q + k) = 1 − 2 r,     sigmoid(q + k) = 1 − r,     r = 1 / (1 + a b)
 
-(t is 2q for tanh and q for sigmoid). The constant Σ v cancels in softmax, and what is left, Σ w_d r_d,
-is one fraction n/p over a group of features: each feature makes it grow by three instructions, and
-the group needs one reciprocal.
+(t is 2q for tanh and q for sigmoid). The constant Σ v cancels in softmax, and what is left, the sum
+of w_d r_d, is one fraction n/p over a group of features: each feature makes it grow by three
+instructions, and the group needs one reciprocal.
 
 Queries are ``(rows, D)``; keys are ``(tile, D, WIDTH)``, sixteen of them side by side.
 """
@@ -16,7 +16,6 @@ from regard.engines.additive_numba.exponential import exponential
 from regard.engines.additive_numba.lanes import (
     WIDTH,
     add,
-    divide,
     each,
     fma,
     full,
@@ -24,12 +23,16 @@ from regard.engines.additive_numba.lanes import (
     multiply,
     quotient,
     store,
+    total,
     where_less,
 )
 from regard.engines.additive_numba.product import ROWS
 
 EIGHT, FOUR, ONE, DIRECT, RECTIFIER = 8, 4, 1, 0, -1
 """Kinds of score: features that share a reciprocal, r from q + k itself, a rectifier of q + k."""
+
+FEW = 4
+"""Queries of a plane, at most, that take the keys as they come."""
 
 
 @inline
@@ -68,11 +71,9 @@ def feature(kind, slope, a, q, k):
     x = add(q, k)
     if kind == RECTIFIER:
         return where_less(full(a, 0.0), x, x, multiply(x, full(a, slope)))
-    # Beyond ±40, r is 0 or 1 to the last bit of float64; NaN passes.
-    low, high = full(a, -40.0), full(a, 40.0)
-    x = where_less(x, low, low, x)
-    x = where_less(high, x, high, x)
-    return divide(one, add(one, exponential(a, x)))
+    # Beyond 40, r is 0 to the last bit of float64; NaN passes.
+    x = where_less(full(a, 40.0), x, full(a, 40.0), x)
+    return quotient(one, add(one, exponential(a, x)))
 
 
 @inline
@@ -137,9 +138,44 @@ def _rectified(slope, a, rows, keys, at, tiles, w, w0, features, out, step):
     _one_by_one(RECTIFIER, slope, a, rows, keys, at, tiles, w, w0, features, out, step)
 
 
+@inline
+def _row_by_row(kind, slope, factor, a, rows, keys, base, w, w0, features, out, step, n):
+    for i in range(rows):
+        for j in range(n):
+            sums = full(a, 0.0)
+            for d in range(0, features, WIDTH):
+                k = multiply(load(keys, base + j * features + d), full(a, factor))
+                f = feature(kind, slope, a, load(a, i * features + d), k)
+                sums = fma(load(w, w0 + d), f, sums)
+            out[i * step + j] = total(sums)
+
+
+@kernel
+def _few_direct(factor, a, rows, keys, base, w, w0, features, out, step, n):
+    _row_by_row(DIRECT, 0.0, factor, a, rows, keys, base, w, w0, features, out, step, n)
+
+
+@kernel
+def _few_rectified(slope, a, rows, keys, base, w, w0, features, out, step, n):
+    _row_by_row(RECTIFIER, slope, 1.0, a, rows, keys, base, w, w0, features, out, step, n)
+
+
+@kernel
+def few_scores(form, a, rows, keys, base, w0, out, step, n):
+    """The same for a few queries and n keys as they come, ``(key, D)``: features side by side.
+
+    Laying keys out, or their exponentials, would cost more than it spares.
+    """
+    features, w = len(form.dims), form.weight
+    if form.kind == RECTIFIER:
+        _few_rectified(form.slope, a, rows, keys, base, w, w0, features, out, step, n)
+    else:
+        _few_direct(form.factor, a, rows, keys, base, w, w0, features, out, step, n)
+
+
 @kernel
 def score_tiles(form, a, rows, keys, at, tiles, w0, out, step):
-    """out[i, j] = Σ_d w_d f_d of ``rows`` queries (a multiple of four) and the tiles from ``at`` on."""
+    """out[i, j] = Σ_d w_d f_d of ``rows`` queries, a multiple of four, and tiles from ``at`` on."""
     features, c, w = len(form.dims), form.constant, form.weight
     if form.kind == EIGHT:
         _eights(a, rows, keys, at, tiles, c, w0, features, out, step)

@@ -1,12 +1,13 @@
 """Gradients of additive scores, a slice of ``WIDTH`` features at a time.
 
-The gradient g of a pair's score goes on to the query and the key as g df_d, and to the weight as
-g f_d, where f = r − ½ and df = ¼ − f² (r as in ``scores``; f is −½ tanh, and a sum of gradients over
-the keys is 0, so ½ changes nothing but rounding). For a rectifier f is itself. Here features lie side
-by side: the sums of four queries and of the weight stay in registers while the
-keys pass by, and four queries share one reciprocal at each key.
+The gradient g of a pair's score goes on to the weight as g f_d, and to query and key as g df_d.
+With f = r − ½ (r as in ``scores``) df is ¼ − f²; and since softmax makes the sum of g over the keys
+0, neither ½ nor, for the query, ¼ matters: what is added up here is g f and g f², in which nothing
+cancels. A key's ¼ Σ g is added behind. For a rectifier, df itself is added up.
 
-Queries and their sums are ``(rows, D)``; keys and theirs are ``(slice, key, WIDTH)``.
+Features lie side by side: the sums of four queries and of the weight stay in registers while the
+keys pass by, and four queries share one reciprocal at each key. Queries and their sums are
+``(rows, D)``; keys and theirs are ``(slice, key, WIDTH)``.
 """
 
 from regard.engines.additive_numba.compiled import inline, kernel
@@ -18,7 +19,6 @@ from regard.engines.additive_numba.lanes import (
     full,
     load,
     multiply,
-    negative,
     quotient,
     store,
     where_less,
@@ -31,7 +31,7 @@ from regard.engines.additive_numba.scores import DIRECT, FOUR, ONE, RECTIFIER, f
 def _slopes(kind, slope, a, f):
     if kind == RECTIFIER:
         return where_less(full(a, 0.0), f, full(a, 1.0), full(a, slope))
-    return fma(negative(f), f, full(a, 0.25))
+    return multiply(f, f)
 
 
 @inline
@@ -39,8 +39,8 @@ def _spread(kind, slope, a, row, features, drows, g, g0, step, keys, dkeys, at, 
     one, zero, half = full(a, 1.0), full(a, 0.0), full(a, -0.5)
     row1, row2, row3 = row + features, row + 2 * features, row + 3 * features
     q0, q1, q2, q3 = load(a, row), load(a, row1), load(a, row2), load(a, row3)
-    s0, s1, s2, s3 = load(drows, row), load(drows, row1), load(drows, row2), load(drows, row3)
-    even, odd = load(dweight, w0), zero
+    # Sums of a block begin at 0, and are then added to those before: less is lost by rounding.
+    s0, s1, s2, s3, even, odd = zero, zero, zero, zero, zero, zero
     for j in range(n):
         place, here = at + j * WIDTH, g0 + j
         k = load(keys, place)
@@ -65,11 +65,11 @@ def _spread(kind, slope, a, row, features, drows, g, g0, step, keys, dkeys, at, 
         s0, s1, s2, s3 = fma(g_0, d0, s0), fma(g_1, d1, s1), fma(g_2, d2, s2), fma(g_3, d3, s3)
         sums = fma(g_2, d2, fma(g_3, d3, load(dkeys, place)))
         store(dkeys, place, fma(g_0, d0, fma(g_1, d1, sums)))
-    store(drows, row, s0)
-    store(drows, row1, s1)
-    store(drows, row2, s2)
-    store(drows, row3, s3)
-    store(dweight, w0, add(even, odd))
+    store(drows, row, add(load(drows, row), s0))
+    store(drows, row1, add(load(drows, row1), s1))
+    store(drows, row2, add(load(drows, row2), s2))
+    store(drows, row3, add(load(drows, row3), s3))
+    store(dweight, w0, add(load(dweight, w0), add(even, odd)))
 
 
 @inline
@@ -114,7 +114,10 @@ def _rectified(
 
 @kernel
 def spread(form, a, rows, features, drows, g, step, keys, dkeys, first, length, dweight, w0, n):
-    """Add g df to the sums of queries and keys, g f to the weight's, for n keys from ``first`` on."""
+    """Add g f² (of a rectifier, g df) to the sums of queries and keys, and g f to the weight's.
+
+    Of n keys, from ``first`` on.
+    """
     if form.kind == FOUR:
         _fours(a, rows, features, drows, g, step, keys, dkeys, first, length, dweight, w0, n)
     elif form.kind == ONE:
@@ -123,5 +126,18 @@ def spread(form, a, rows, features, drows, g, step, keys, dkeys, first, length, 
         _direct(a, rows, features, drows, g, step, keys, dkeys, first, length, dweight, w0, n)
     else:
         _rectified(
-            form.slope, a, rows, features, drows, g, step, keys, dkeys, first, length, dweight, w0, n
+            form.slope,
+            a,
+            rows,
+            features,
+            drows,
+            g,
+            step,
+            keys,
+            dkeys,
+            first,
+            length,
+            dweight,
+            w0,
+            n,
         )

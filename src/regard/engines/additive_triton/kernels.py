@@ -12,7 +12,6 @@ sizes in memory, padded with zeros.
 
 # pyright: basic, reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false
 # pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false, reportAttributeAccessIssue=false
-# ruff: noqa: PLR0913
 
 import triton
 import triton.language as tl

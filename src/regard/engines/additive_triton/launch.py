@@ -57,7 +57,7 @@ def blocks(query: Tensor, key: Tensor, value: Tensor, of_keys: bool) -> Blocks:
     )
 
 
-def forward(  # noqa: PLR0913
+def forward(
     query: Float[Tensor, "B H Q D"],
     key: Float[Tensor, "B G K D"],
     value: Float[Tensor, "B G K V"],
@@ -102,7 +102,7 @@ def forward(  # noqa: PLR0913
     return output, lse
 
 
-def backward(  # noqa: PLR0913
+def backward(
     grad_output: Float[Tensor, "B H Q V"],
     query: Float[Tensor, "B H Q D"],
     key: Float[Tensor, "B G K D"],

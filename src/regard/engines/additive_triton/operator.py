@@ -17,8 +17,9 @@ def _forward(call: Folded, keep: bool) -> tuple[Tensor, Tensor, Tensor]:
 def _backward(
     call: Folded, grad: Tensor, output: Tensor, lse: Tensor, scores: Tensor, needs_added: bool
 ) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor]:
-    arguments = _arguments(call)
-    grads = launch.backward(grad, *arguments[:7], output, lse, *arguments[7:], needs_added)
+    given = _arguments(call)
+    arguments: tuple[Any, ...] = (grad, *given[:7], output, lse, *given[7:], needs_added)
+    grads = launch.backward(*arguments)
     sums = [x.sum_to_size(like.shape) for x, like in zip(grads[:3], call[:3], strict=True)]
     added = grads[4]
     if needs_added and call.added is not None:

@@ -12,7 +12,6 @@ stay in it. Rows and columns are padded to whole tiles: no step over d asks wher
 
 # pyright: basic, reportArgumentType=false, reportCallIssue=false, reportIndexIssue=false
 # pyright: reportGeneralTypeIssues=false, reportOperatorIssue=false, reportAttributeAccessIssue=false
-# ruff: noqa: PLR0913
 
 import triton
 import triton.language as tl
