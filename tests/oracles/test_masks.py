@@ -194,3 +194,27 @@ def test_masks_have_no_truth_value_and_combine_with_masks_only() -> None:
     ):
         with pytest.raises(errors.KindError, match=r"masks\.dense"):
             combine()
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.integers(1, 6), st.integers(1, 6), st.integers(0, 4), st.integers(0, 4), st.booleans())
+def test_spans_and_extents_say_what_the_tile_says(
+    queries: int, keys: int, before: int, after: int, positions: bool
+) -> None:
+    rng = np.random.default_rng(queries * 7 + keys)
+    given_ = (
+        {"query_positions": torch.tensor(rng.integers(-2, 8, (2, queries)))} if positions else {}
+    )
+    mask = masks.window(before, after, **given_) & masks.padding(torch.tensor([keys, keys // 2]))
+    plane = Grid((2,), queries, keys, range(queries), range(keys), TORCH, "cpu")
+    spans, tile = mask.spans(plane), mask.tile(plane).expand(2, queries, keys)
+    assert spans is not None
+    place = torch.arange(keys)
+    assert torch.equal(((place >= spans.start) & (place < spans.stop)).expand_as(tile), tile)
+    at_keys = masks.window(before, after, key_positions=torch.arange(keys).flip(0), **given_)
+    assert at_keys.spans(plane) is None
+    for rule in (mask, at_keys):
+        for first in range(queries):
+            rows = plane.at(range(first, queries), range(keys))
+            seen = rule.tile(rows).reshape(-1, keys).any(0).nonzero().flatten().tolist()
+            assert set(seen) <= set(rule.extent(rows).keys)
