@@ -52,6 +52,18 @@ def sparsemax(scores: list[float]) -> list[float]:
     raise AssertionError("a support of one always fits")
 
 
+def entmax15(scores: list[float]) -> list[float]:
+    """The threshold τ with Σ max(z/2 − τ, 0)² = 1, by halving the interval that it lies in."""
+    if not scores:
+        return []
+    low, high = max(scores) / 2 - 1, max(scores) / 2
+    for _ in range(200):
+        middle = (low + high) / 2
+        total = math.fsum(max(score / 2 - middle, 0.0) ** 2 for score in scores)
+        low, high = (middle, high) if total > 1 else (low, middle)
+    return [max(score / 2 - low, 0.0) ** 2 for score in scores]
+
+
 def hard(scores: list[float]) -> list[float]:
     return [float(j == scores.index(max(scores))) for j in range(len(scores))]
 

@@ -3,10 +3,11 @@
 import math
 
 import numpy as np
+import pytest
 import torch
 
 import regard
-from regard import scores
+from regard import errors, scores
 
 
 def test_by_hand() -> None:
@@ -62,3 +63,23 @@ def test_gradcheck() -> None:
     assert torch.autograd.gradcheck(
         lambda q, k, v, w: regard.attend(q, k, v, score=scores.Additive(w)), tensors
     )
+
+
+def test_other_activations_by_loops(rng: np.random.Generator) -> None:
+    query, key, v = rng.standard_normal((2, 3)), rng.standard_normal((4, 3)), rng.standard_normal(3)
+    rules = {
+        "sigmoid": lambda x: 1 / (1 + math.exp(-x)),
+        "relu": lambda x: max(x, 0.0),
+        "leaky_relu": lambda x: x if x > 0 else 0.2 * x,
+    }
+    for name, rule in rules.items():
+        want = [[sum(v[d] * rule(q[d] + k[d]) for d in range(3)) for k in key] for q in query]
+        raw = scores.Additive(v, name, 0.2)(query, key)
+        np.testing.assert_allclose(raw, want, rtol=0, atol=1e-14)
+
+
+def test_an_activation_that_there_is_not() -> None:
+    with pytest.raises(errors.UnknownName, match="tanh, sigmoid, relu, leaky_relu, not 'gelu'"):
+        scores.Additive(np.ones(2), "gelu")  # pyright: ignore[reportArgumentType]
+    with pytest.raises(errors.KindError, match="negative_slope, not 'steep'"):
+        scores.Additive(np.ones(2), "leaky_relu", "steep")  # pyright: ignore[reportArgumentType]

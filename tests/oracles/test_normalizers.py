@@ -1,4 +1,5 @@
-"""Softmax, sparsemax, hard: numbers by hand, plain loops, and wrong versions that must fail."""
+"""Softmax, sparsemax, entmax15, hard: numbers by hand, plain loops, wrong versions that must
+fail."""
 
 import math
 
@@ -37,10 +38,62 @@ def test_sparsemax_is_the_projection_onto_the_simplex(row: list[float]) -> None:
     assert abs(got.sum() - 1) < 1e-12
 
 
-def test_sparsemax_gradcheck() -> None:
+def test_entmax15_by_hand() -> None:
+    """Of two keys, Peters et al. 2019: with z/2 = a, 0 the weights are (a ± √(2 − a²))² / 4."""
+    gap = 0.5
+    small = ((-gap + math.sqrt(2 - gap**2)) / 2) ** 2
+    got = normalizers.entmax15(
+        np.array([[2 * gap, 0.0, -9.0], [3.0, 0.0, 0.0], [0.0, 0.0, 0.0]]), None
+    )
+    np.testing.assert_allclose(got, [[1 - small, small, 0], [1, 0, 0], [1 / 3] * 3], atol=1e-15)
+
+
+@given(ROWS)
+def test_entmax15_is_what_the_bisection_finds(row: list[float]) -> None:
+    for kind in (np.array, lambda x: torch.tensor(x, dtype=torch.float64)):
+        got = np.asarray(normalizers.entmax15(kind([row]), None))[0]
+        np.testing.assert_allclose(got, plain.entmax15(row), atol=1e-12)
+    assert abs(got.sum() - 1) < 1e-12
+
+
+@pytest.mark.parametrize("spread", [0.0, 1e-3, 0.1, 1.0, 30.0, 1e4])
+@pytest.mark.parametrize("name", ["sparsemax", "entmax15"])
+def test_long_rows(name: str, spread: float) -> None:
+    """They are searched in groups first; from a support of one key to one of all."""
+    row = torch.randn(3, 5003, dtype=torch.float64) * spread
+    got = normalizers.NORMALIZERS[name](row, None)
+    for one, weights in zip(row.tolist(), got.tolist(), strict=True):
+        np.testing.assert_allclose(weights, getattr(plain, name)(one), atol=1e-12)
+    rough = normalizers.NORMALIZERS[name](row.float(), None)
+    np.testing.assert_allclose(rough, normalizers.NORMALIZERS[name](row.float().double(), None),
+                               atol=3e-6)  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore:.torch.jit.script:DeprecationWarning")  # torch's own
+@pytest.mark.parametrize("name", ["sparsemax", "entmax15"])
+def test_gradients_of_sparse_weights(name: str) -> None:
+    normalizer = normalizers.NORMALIZERS[name]
     raw = torch.randn(3, 5, dtype=torch.float64).requires_grad_()
-    allowed = torch.rand(3, 5) < 0.6
-    assert torch.autograd.gradcheck(lambda z: normalizers.sparsemax(z, allowed), raw)
+    for allowed in (None, torch.rand(3, 5) < 0.6, torch.rand(2, 3, 5) < 0.6):
+        check = {"check_forward_ad": True} if allowed is None else {}
+        assert torch.autograd.gradcheck(lambda z, a=allowed: normalizer(z, a), raw, **check)
+        assert torch.autograd.gradgradcheck(lambda z, a=allowed: normalizer(z, a), raw)
+
+
+def test_a_batch_may_be_mapped() -> None:
+    rows = torch.randn(4, 3, 5)
+    for normalizer in (normalizers.sparsemax, normalizers.entmax15):
+        want = normalizer(rows, None)
+        assert torch.equal(torch.vmap(lambda z, n=normalizer: n(z, None))(rows), want)
+        assert torch.equal(torch.vmap(lambda z, n=normalizer: n(z, None), 1, 1)(rows), want)
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves_have_room_for_long_rows(dtype: torch.dtype) -> None:
+    for normalizer in (normalizers.sparsemax, normalizers.entmax15):
+        weights = normalizer(torch.zeros(1, 1 << 17, dtype=dtype), None)
+        assert weights.dtype == dtype
+        assert abs(weights.double().sum().item() - 1) < 0.01
 
 
 def test_hard_returns_the_row_that_matches() -> None:
@@ -69,7 +122,7 @@ def test_a_row_of_nothing_is_zeros_and_passes_no_gradient(name: str) -> None:
         assert not raw.grad[1, 2].any()
 
 
-@pytest.mark.parametrize("name", ["softmax", "sparsemax"])
+@pytest.mark.parametrize("name", ["softmax", "sparsemax", "entmax15"])
 def test_nan_is_told(name: str) -> None:
     assert normalizers.NORMALIZERS[name](torch.tensor([[math.nan, 1.0]]), None).isnan().any()
 
@@ -94,7 +147,7 @@ def _shift_changes_nothing(normalize, name: str) -> None:
         np.testing.assert_allclose(got[:2], want, atol=1e-9)
 
 
-@pytest.mark.parametrize("name", ["softmax", "sparsemax", "hard"])
+@pytest.mark.parametrize("name", ["softmax", "sparsemax", "entmax15", "hard"])
 def test_a_shift_of_scores_changes_nothing(name: str) -> None:
     _shift_changes_nothing(normalizers.NORMALIZERS[name], name)
 
@@ -117,5 +170,7 @@ def test_the_lowest_number_hides_no_more_than_it_says():
     lowest = torch.finfo(torch.float32).min
     scores = torch.tensor([[lowest, lowest, 0.0]])
     allowed = torch.tensor([[True, True, False]])
-    for normalizer in (normalizers.softmax, normalizers.sparsemax):
-        assert normalizer(scores, allowed).tolist() == [[0.5, 0.5, 0.0]]
+    for normalizer in (normalizers.softmax, normalizers.sparsemax, normalizers.entmax15):
+        weights = normalizer(scores, allowed)
+        torch.testing.assert_close(weights, torch.tensor([[0.5, 0.5, 0.0]]))
+        assert weights[0, 2] == 0
