@@ -22,6 +22,7 @@ QUICK = (
     "overhead",
     "decoding_step",
     "additive_against_sdpa",
+    "machine_limit",
     "additive_against_peers",
     "accuracy",
     "memory",

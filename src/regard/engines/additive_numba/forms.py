@@ -200,7 +200,9 @@ def _logistic(found, weight, tanh, few, like):
             dealt = _dealt(above + most, group)
             least, greatest = _groups(group, above, below, dealt)
             shift = -np.round((least + greatest) / (2 * group))
-            fits = group * shift + greatest <= product and group * shift + least >= -product
+            # n is a sum of products that lack one feature, which may have been as small as τ.
+            room = 1.21 * product - abs(shift)
+            fits = group * shift + greatest <= room and group * shift + least >= -room
             lone_low = alone[0].min() + shift
             lone_high = (alone[1] + most).max() + shift
             if fits and lone_low >= -1.2 * product and lone_high <= 1.2 * product:
