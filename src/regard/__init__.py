@@ -2,6 +2,7 @@
 
 attend    read values where keys answer queries
 weights   what attend attends to, exactly
+top_weights, key_totals   the largest weights of each query, and what each key receives
 plan      which engine computes a call, and why not the others
 scores, biases, masks, normalizers   the parts of the formula
 nn        layers that learn
@@ -9,8 +10,19 @@ errors    everything that is raised on purpose
 """
 
 from regard import biases, errors, masks, normalizers, scores
-from regard.attention import attend, plan, weights
+from regard.attention import attend, key_totals, plan, top_weights, weights
 
 __version__ = "0.1.0"
 
-__all__ = ["attend", "biases", "errors", "masks", "normalizers", "plan", "scores", "weights"]
+__all__ = [
+    "attend",
+    "biases",
+    "errors",
+    "key_totals",
+    "masks",
+    "normalizers",
+    "plan",
+    "scores",
+    "top_weights",
+    "weights",
+]

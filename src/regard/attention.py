@@ -12,9 +12,12 @@ from typing import Literal, overload
 from jaxtyping import Float
 
 from regard.biases import Bias
+from regard.engines import summaries
 from regard.engines.call import Call, Parts
+from regard.engines.heads import Heads, of_heads, taken
 from regard.engines.plan import ENGINES, Plan, choose
 from regard.engines.plan import plan as plan_call
+from regard.engines.summaries import TopWeights
 from regard.errors import KindError, RangeError
 from regard.grid import Array
 from regard.masks import Mask
@@ -79,7 +82,8 @@ def attend(  # noqa: PLR0913
             pairwise function ``f(query, key) -> (…, Q, K)``, which is called on tiles.
         bias: numbers added to the scores, of ``regard.biases``.
         mask: which keys a query may see, of ``regard.masks``; True = may attend.
-        normalizer: how scores become weights: "softmax", "sparsemax", "hard", or a function.
+        normalizer: how scores become weights: "softmax", "sparsemax", "entmax15", "hard", or a
+            function.
         dropout_p: the probability with which a weight is dropped (the others grow by 1/(1−p)).
             As in torch's function it applies whenever it is not 0; pass 0 in evaluation.
         enable_gqa: heads of queries share heads of keys and values; heads are the third
@@ -108,10 +112,11 @@ def attend(  # noqa: PLR0913
     output = output[..., 0, :] if call.single else output
     if not return_weights:
         return output
-    return output, _weights(call, range(call.n_queries))
+    rows = _weights(call, range(call.n_queries))
+    return output, rows[..., 0, :] if call.single else rows
 
 
-def weights(
+def weights(  # noqa: PLR0913
     query: Float[Array, "*batch Q E"],
     key: Float[Array, "*batch K F"],
     *,
@@ -121,12 +126,16 @@ def weights(
     normalizer: Normalizer | str = "softmax",
     enable_gqa: bool = False,
     queries: slice = slice(None),
+    heads: Heads | None = None,
 ) -> Weights:
-    """What ``attend`` attends to: exact weights, of all queries or of some.
+    """What ``attend`` attends to: exact weights, of all queries and heads or of some.
 
     Args:
         queries: which queries; rows of others are not computed. Masks and biases see them at
             their places in the whole. Of step 1.
+        heads: which heads (the third dimension from the right), a list of their numbers or a
+            slice; others are not computed. A score of your own that holds numbers per head is
+            refused; None is all.
         query, key, score, bias, mask, normalizer, enable_gqa: as in ``attend``.
 
     Returns:
@@ -135,8 +144,8 @@ def weights(
 
     Raises:
         ShapeError, KindError, UnknownName: arguments that do not fit.
-        KindError: ``queries`` that is no slice.
-        RangeError: a slice with a step.
+        KindError: ``queries`` that is no slice, ``heads`` that are no integers.
+        RangeError: a slice with a step, a head that there is not.
 
     Cost: O(Q'·K) memory, for the result; a pairwise score's features exist one tile at a time.
 
@@ -147,13 +156,94 @@ def weights(
             [0.5000, 0.5000, 0.0000]])
     """
     parts = Parts.of(score, bias, mask, normalizer)
-    call = Call.of(query, key, None, parts, enable_gqa=enable_gqa)
-    if not isinstance(queries, slice):
-        raise KindError(f"queries is a slice, such as slice(0, 4), and it is {queries!r}")
-    start, stop, step = queries.indices(call.n_queries)
-    if step != 1:
-        raise RangeError(f"queries is a slice of step 1, and its step is {step}")
-    return _weights(call, range(start, max(start, stop)))
+    call, order = _some_heads(Call.of(query, key, None, parts, enable_gqa=enable_gqa), heads)
+    rows = _ordered(_weights(call, _rows(call, queries)), order, -3)
+    return rows[..., 0, :] if call.single else rows
+
+
+def top_weights(  # noqa: PLR0913
+    query: Float[Array, "*batch Q E"],
+    key: Float[Array, "*batch K F"],
+    k: int,
+    *,
+    score: AnyScore | str = "scaled_dot",
+    bias: Bias | None = None,
+    mask: Mask | None = None,
+    normalizer: Normalizer | str = "softmax",
+    enable_gqa: bool = False,
+    queries: slice = slice(None),
+    heads: Heads | None = None,
+) -> TopWeights:
+    """The ``k`` largest weights of each query, and their keys; no row of weights is kept.
+
+    They are those of ``weights``, exactly, in falling order; of equals the key that comes first. A
+    key that is seen counts though its weight is 0, as most are with a sparse normalizer.
+
+    Args:
+        k: how many; at least 1.
+        query, key, score, bias, mask, normalizer, enable_gqa, queries, heads: as in ``weights``.
+
+    Returns:
+        ``weights`` and ``indices`` (int64), both ``(*batch, Q', k)``. Where a query sees fewer
+        than k keys, the row ends in weight 0 and index −1. Gradients flow through the weights.
+
+    Raises:
+        ShapeError, KindError, UnknownName, RangeError: as ``weights``.
+        RangeError: k < 1.
+
+    Cost: the time of ``weights``; O(Q'·k) memory.
+
+    >>> import torch
+    >>> from regard import masks
+    >>> key = torch.tensor([[0.0], [2.0], [1.0]])
+    >>> top_weights(torch.ones(3, 1), key, 2, score="dot", mask=masks.causal()).indices
+    tensor([[ 0, -1],
+            [ 1,  0],
+            [ 1,  2]])
+    """
+    if not isinstance(k, int):
+        raise KindError(f"k is how many weights to give, an integer, and it is {k!r}")
+    if k < 1:
+        raise RangeError(f"k is how many weights to give, at least 1, and it is {k}")
+    parts = Parts.of(score, bias, mask, normalizer)
+    call, order = _some_heads(Call.of(query, key, None, parts, enable_gqa=enable_gqa), heads)
+    found = (_ordered(x, order, -3) for x in summaries.top_weights(call, _rows(call, queries), k))
+    return TopWeights(*(x[..., 0, :] if call.single else x for x in found))
+
+
+def key_totals(  # noqa: PLR0913
+    query: Float[Array, "*batch Q E"],
+    key: Float[Array, "*batch K F"],
+    *,
+    score: AnyScore | str = "scaled_dot",
+    bias: Bias | None = None,
+    mask: Mask | None = None,
+    normalizer: Normalizer | str = "softmax",
+    enable_gqa: bool = False,
+    queries: slice = slice(None),
+    heads: Heads | None = None,
+) -> Float[Array, "*batch K"]:
+    """The attention that each key receives: its weights, summed over the queries.
+
+    Args:
+        query, key, score, bias, mask, normalizer, enable_gqa, queries, heads: as in ``weights``.
+
+    Returns:
+        ``(*batch, K)``, also for a query of one dimension. Gradients flow through it.
+
+    Raises:
+        ShapeError, KindError, UnknownName, RangeError: as ``weights``.
+
+    Cost: the time of ``weights``; O(K) memory.
+
+    >>> import torch
+    >>> from regard import masks
+    >>> key_totals(torch.zeros(2, 1), torch.zeros(2, 1), mask=masks.causal())
+    tensor([1.5000, 0.5000])
+    """
+    parts = Parts.of(score, bias, mask, normalizer)
+    call, order = _some_heads(Call.of(query, key, None, parts, enable_gqa=enable_gqa), heads)
+    return _ordered(summaries.key_totals(call, _rows(call, queries)), order, -2)
 
 
 def plan(  # noqa: PLR0913
@@ -174,10 +264,11 @@ def plan(  # noqa: PLR0913
     Nothing is computed. Arguments and exceptions are those of ``attend``.
 
     >>> import torch
-    >>> print(plan(torch.zeros(2, 4), torch.zeros(3, 4), torch.zeros(3, 4), normalizer="sparsemax"))
-    sdpa       cannot: the normalizer is not softmax
-    streaming  takes it: blocks of queries, computed again in the backward pass; linear memory
-    reference  could: the formula as it stands; holds all (Q, K) weights
+    >>> x = torch.zeros(2, 4)
+    >>> plan(x, x, x, normalizer="sparsemax").engine
+    'streaming'
+    >>> plan(x, x, x, normalizer="sparsemax").refusals["sdpa"]
+    'the normalizer is not softmax'
     """
     parts = Parts.of(score, bias, mask, normalizer)
     call = Call.of(query, key, value, parts, dropout_p=dropout_p, enable_gqa=enable_gqa)
@@ -186,6 +277,21 @@ def plan(  # noqa: PLR0913
 
 def _weights(call: Call, queries: range) -> Weights:
     # The first engine that can also writes weights down; a fused kernel has none to give.
-    engine = ENGINES["streaming" if call.is_torch else "reference"]
-    rows = engine.weights(call, queries)
-    return rows[..., 0, :] if call.single else rows
+    return ENGINES["streaming" if call.is_torch else "reference"].weights(call, queries)
+
+
+def _rows(call: Call, queries: slice) -> range:
+    if not isinstance(queries, slice):
+        raise KindError(f"queries is a slice, such as slice(0, 4), and it is {queries!r}")
+    start, stop, step = queries.indices(call.n_queries)
+    if step != 1:
+        raise RangeError(f"queries is a slice of step 1, and its step is {step}")
+    return range(start, max(start, stop))
+
+
+def _some_heads(call: Call, heads: Heads | None) -> tuple[Call, list[int] | None]:
+    return (call, None) if heads is None else of_heads(call, heads)
+
+
+def _ordered(array: Array, order: list[int] | None, axis: int) -> Array:
+    return array if order is None else taken(array, order, axis)

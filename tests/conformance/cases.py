@@ -167,9 +167,7 @@ SCORES: dict[str, ScoreRow] = {
         lambda q, k, t, b, i: sum(
             v / (1 + math.exp(-x - y)) for v, x, y in zip(t["weight"], q, k, strict=True)
         ),
-        lambda q, k, t: (
-            torch.sigmoid(q[..., :, None, :] + k[..., None, :, :]) @ t["weight"]
-        ),
+        lambda q, k, t: torch.sigmoid(q[..., :, None, :] + k[..., None, :, :]) @ t["weight"],
         False,
     ),
     "cosine": ScoreRow(
@@ -291,6 +289,7 @@ def _sigmoid(z: Any, allowed: Any) -> Any:
 NORMALIZERS: dict[str, NormalizerRow] = {
     "softmax": NormalizerRow("softmax", plain.softmax),
     "sparsemax": NormalizerRow("sparsemax", plain.sparsemax),
+    "entmax15": NormalizerRow("entmax15", plain.entmax15),
     "hard": NormalizerRow("hard", plain.hard, smooth=False),
     "own": NormalizerRow(_sigmoid, plain.sigmoid),
 }
@@ -320,9 +319,7 @@ def valid(case: dict[str, str]) -> bool:
         able = SCORES[score].inner_product and case.get("normalizer", "softmax") == "softmax"
         if not able or case.get("bias") == "learned":
             return False
-    if engine.startswith("additive") and not (
-        score.startswith("additive") or "score" not in case
-    ):
+    if engine.startswith("additive") and not (score.startswith("additive") or "score" not in case):
         return False
     if engine.startswith("additive") and case.get("normalizer", "softmax") != "softmax":
         return False

@@ -104,6 +104,74 @@ def weights_of_some_queries(problem: Problem) -> None:
         close(some, _bits(whole[..., rows, :]), problem.dtype)
 
 
+def weights_of_some_heads(problem: Problem) -> None:
+    """Heads asked for are those of the whole, in the order asked for."""
+    if not problem.batch or problem.value_is_wider:
+        return
+    inputs, count = problem.inputs(), problem.batch[-1]
+    axis = -2 if problem.layout.single else -3
+    whole = problem.ask_weights(inputs)
+    for heads in ([count - 1], [0, -1, 0], slice(1, None), slice(0, 0)):
+        numbers = np.arange(count)[heads]
+        some = problem.ask_weights(inputs, heads=heads)
+        want = np.take(_bits(whole), numbers, axis)
+        close(some, want, problem.dtype, twice=True)
+
+
+def the_largest_weights_and_the_totals_are_the_weights(problem: Problem) -> None:
+    """Nothing is rounded otherwise, nothing left out; equals stand in the order of their keys."""
+    if problem.value_is_wider:
+        return
+    inputs = problem.inputs()
+    whole = _bits(problem.ask_weights(inputs))
+    rows = whole[..., None, :] if problem.layout.single else whole
+    allowed = problem.allowed
+    arrays = inputs["query"], inputs["key"]
+    totals = regard.key_totals(*arrays, **problem.parts(inputs))
+    rough = rows.sum(-2) + abs(problem.eager_weights(problem.dtype) - problem.weights).max()
+    close(totals, rows.sum(-2), problem.dtype, rough, twice=True)
+    for k in (1, 3, problem.m + 2):
+        found = regard.top_weights(*arrays, k, **problem.parts(inputs))
+        assert type(found.weights) is type(inputs["query"])
+        assert "int64" in str(found.indices.dtype)
+        some, places = _bits(found.weights), np.asarray(found.indices)
+        if problem.layout.single:
+            some, places = some[..., None, :], places[..., None, :]
+        ranked = np.where(allowed, rows, -np.inf)
+        want = -np.sort(-ranked, -1)[..., :k]
+        seen = np.isfinite(want)
+        assert ((places[..., : problem.m] >= 0) == seen).all()
+        assert (places[..., problem.m :] == -1).all()
+        close(some[..., : problem.m], np.where(seen, want, 0.0), problem.dtype, twice=True)
+        theirs = np.take_along_axis(rows, np.where(places < 0, 0, places), -1)
+        close(some, np.where(places < 0, 0.0, theirs), problem.dtype, twice=True)
+        for one, other in zip(range(k - 1), range(1, k), strict=True):
+            here, there = places[..., one], places[..., other]
+            assert (some[..., one] >= some[..., other]).all()
+            equal = (some[..., one] == some[..., other]) & (there >= 0)
+            assert (here < there)[equal].all()
+
+
+def modes_agree(problem: Problem) -> None:
+    """Without gradients memory is used again and tiles are smaller; the numbers are the same."""
+    if problem.case["engine"] == "numpy":
+        return
+    inputs = problem.inputs()
+    output = _bits(problem.attend(inputs))
+    for mode in (torch.no_grad(), torch.inference_mode()):
+        with mode:
+            other = problem.attend(inputs)
+        close(other, output, problem.dtype, twice=True)
+    if not problem.value_is_wider:
+        arrays, parts = (inputs["query"], inputs["key"]), problem.parts(inputs)
+        totals = _bits(regard.key_totals(*arrays, **parts))
+        weights = _bits(regard.top_weights(*arrays, 2, **parts).weights)
+        with torch.no_grad():
+            close(regard.key_totals(*arrays, **parts), totals, problem.dtype, twice=True)
+            some = regard.top_weights(*arrays, 2, **parts).weights
+            close(some, weights, problem.dtype, twice=True)
+
+
 def blind_queries_get_zeros(problem: Problem) -> None:
     """Rule 4: zero output, zero gradient."""
     inputs = problem.inputs(gradients=True)
@@ -244,6 +312,9 @@ LAWS: tuple[Callable[[Problem], None], ...] = (
     the_gradient_is_the_formula,
     weights_mean_what_was_used,
     weights_of_some_queries,
+    weights_of_some_heads,
+    the_largest_weights_and_the_totals_are_the_weights,
+    modes_agree,
     blind_queries_get_zeros,
     what_is_not_seen_changes_nothing,
     masking_is_deleting,

@@ -147,6 +147,14 @@ class Problem:
             count = inside.sum(-1, keepdim=True).clamp(min=1)
             tau = (torch.where(inside, raw, 0.0).sum(-1, keepdim=True) - 1) / count
             weights = torch.where(inside, raw - tau, 0.0)
+        elif name == "entmax15":  # likewise: Peters et al. 2019, Algorithm 2, with its support
+            inside = oracle > 0
+            half = torch.where(inside, raw / 2, 0.0)
+            count = inside.sum(-1, keepdim=True).clamp(min=1)
+            mean = half.sum(-1, keepdim=True) / count
+            spread = torch.where(inside, (half - mean) ** 2, 0.0).sum(-1, keepdim=True)
+            tau = mean - ((1 - spread).clamp(min=1e-6) / count).sqrt()
+            weights = torch.where(inside, (half - tau) ** 2, 0.0)
         elif name == "hard":
             weights = oracle
         else:

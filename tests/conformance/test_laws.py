@@ -54,6 +54,7 @@ def small_blocks(patch: pytest.MonkeyPatch) -> None:
     for module, name, size in (
         (blocks, "PAIRS_AT_ONCE", 8),
         (blocks, "PIECE", 2),
+        (blocks, "TILE", 16),
         (streaming, "FEATURES_AT_ONCE", 16),
     ):
         patch.setattr(module, name, size)

@@ -64,10 +64,12 @@ def folded(inputs: list[Tensor], activation: str = "tanh") -> Folded:
     ("scale", "kinds"),
     [(1.0, (EIGHT, FOUR)), (2.5, (FOUR, ONE)), (4.0, (ONE, ONE)), (30.0, (DIRECT, DIRECT))],
 )
-def test_each_form_of_the_score(scale: float, kinds: tuple[int, int]) -> None:
-    inputs = tensors(scale=scale)
+@pytest.mark.parametrize("features", [24, 3, 19])
+def test_each_form_of_the_score(scale: float, kinds: tuple[int, int], features: int) -> None:
+    inputs = tensors(features=24, scale=scale)
     forms = Problem(folded(inputs), backward=True).forms
     assert (forms.scores.kind, forms.slopes.kind) == kinds
+    inputs = [x[..., :features] if i != 2 else x for i, x in enumerate(inputs)]
     for dtype in (torch.float32, torch.float64):
         agree(inputs, dtype)
 

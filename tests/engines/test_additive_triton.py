@@ -278,7 +278,11 @@ def through_attend() -> None:
     ]
     for name, (first, second) in lead.items():
         for part in parts:
-            arrays = [torch.randn(*first, 5, 7), torch.randn(*second, 6, 7), torch.randn(*second, 6, 3)]
+            arrays = [
+                torch.randn(*first, 5, 7),
+                torch.randn(*second, 6, 7),
+                torch.randn(*second, 6, 3),
+            ]
             weight = torch.randn(7)
             results = []
             for engine, dtype in (("reference", torch.float64), ("additive_triton", torch.float32)):

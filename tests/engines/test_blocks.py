@@ -44,3 +44,23 @@ def test_no_mask_meets_all() -> None:
     cuts = blocks.cut(call_of(4096, 4096, None), range(4096), 4096)
     assert all(block.keys == range(4096) for block in cuts)
     assert len(cuts) == 4096 * 4096 // blocks.PAIRS_AT_ONCE
+
+
+def test_blocks_of_a_band_meet_the_band_and_little_more() -> None:
+    """Of a score that makes 64 features of a pair, whose time is that of the pairs."""
+    parts = Parts.of(lambda q, k: q @ k.mT, None, masks.window(128, 128), "softmax")
+    x = torch.zeros(16384, 64)
+    for gradients in (True, False):
+        with torch.set_grad_enabled(gradients):
+            cuts = blocks.cut_rows(Call.of(x, x, x, parts), range(16384))
+        pairs = sum(len(block.queries) * len(block.keys) for block in cuts)
+        assert pairs < 16384 * 257 * 1.3
+        assert len(cuts) < 16384 / 30
+
+
+def test_features_of_a_block_are_few_and_its_queries_not_too_few() -> None:
+    parts = Parts.of(lambda q, k: q @ k.mT, None, None, "softmax")
+    for keys, rows in ((2048, 8), (65536, blocks.FEWEST)):
+        x = torch.zeros(keys, 64)
+        cuts = blocks.cut_rows(Call.of(x, x, x, parts), range(keys))
+        assert len(cuts[0].queries) == rows

@@ -16,7 +16,7 @@ def peak():
 
 def run(n):
     query, key, value = (torch.randn({shape}, 64).requires_grad_() for _ in range(3))
-    regard.attend(query, key, value, {call}).sum().backward()
+    {call}
 
 strength = torch.ones(64, requires_grad=True)
 run(32)
@@ -26,15 +26,33 @@ print(peak() - before)
 """
 BOTH = "mask=masks.causal() & masks.padding([n - 9])"
 DISTANCE = "score=lambda q, k: -((q[..., :, None, :] - k[..., None, :, :]) ** 2 @ strength)"
+ADDITIVE = "score=scores.Additive(strength), engine='streaming'"
+
+
+def both_passes(parts: str) -> str:
+    return f"regard.attend(query, key, value, {parts}).sum().backward()"
+
 
 # Each holds (Q, K) float32 numbers of `full` MiB at least once if it is computed at once.
 CASES = {
-    "3-D, causal": (8192, "1, n", "mask=masks.causal()", 100, 256),
-    "3-D, causal and padding": (8192, "1, n", BOTH, 200, 256),
-    "heads, window": (8192, "1, 2, n", "mask=masks.window(64, 0)", 200, 512),
-    "sparsemax": (8192, "1, n", "normalizer='sparsemax', " + BOTH, 450, 4 * 256),
-    "additive": (1536, "1, n", "score=scores.Additive(strength)", 350, 576),
-    "own function": (1536, "1, n", DISTANCE, 400, 576),
+    "3-D, causal": (8192, "1, n", both_passes("mask=masks.causal()"), 100, 256),
+    "3-D, causal and padding": (8192, "1, n", both_passes(BOTH), 150, 256),
+    "heads, window": (8192, "1, 2, n", both_passes("mask=masks.window(64, 0)"), 150, 512),
+    "softmax": (8192, "1, n", both_passes("engine='streaming', " + BOTH), 150, 256),
+    "sparsemax": (8192, "1, n", both_passes("normalizer='sparsemax'"), 150, 256),
+    "entmax15": (8192, "1, n", both_passes("normalizer='entmax15'"), 150, 256),
+    "additive": (1536, "1, n", both_passes(ADDITIVE), 120, 576),
+    "own function": (1536, "1, n", both_passes(DISTANCE), 150, 576),
+    "top weights": (
+        *(8192, "1, n"),
+        "regard.top_weights(query, key, 8, mask=masks.causal()).weights.sum().backward()",
+        *(150, 256),
+    ),
+    "key totals, no gradient": (
+        *(8192, "1, n"),
+        "torch.set_grad_enabled(False); regard.key_totals(query, key, normalizer='sparsemax')",
+        *(60, 256),
+    ),
 }
 
 

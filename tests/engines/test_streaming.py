@@ -82,11 +82,12 @@ def test_a_learned_bias_gets_its_gradient(cutting: str) -> None:
 
 @pytest.mark.parametrize("size", [1e-30, 1e-4, 1.0, 1e4, 1e15])
 @pytest.mark.parametrize("name", ["dot", "cosine", "additive"])
-def test_numbers_of_any_size(name: str, size: float, cutting: str) -> None:
+@pytest.mark.parametrize("engine", ["auto", "streaming"])
+def test_numbers_of_any_size(engine: str, name: str, size: float, cutting: str) -> None:
     query, key, value = (torch.randn(2, 5, 3) * size for _ in "qkv")
     score = scores.Additive(torch.randn(3)) if name == "additive" else name
     query.requires_grad_()
-    got = regard.attend(query, key, value, score=score, mask=masks.causal())
+    got = regard.attend(query, key, value, score=score, mask=masks.causal(), engine=engine)
     score = scores.Additive(score.weight.double()) if isinstance(score, scores.Additive) else name
     exact = (x.detach().double() for x in (query, key, value))
     want = regard.attend(*exact, score=score, mask=masks.causal(), engine="reference")

@@ -1,36 +1,44 @@
 """Blocks of queries: how engines keep nothing of size Q×K.
 
 The queries are cut into blocks; a block meets only the keys that its mask lets it see; its result
-is computed, and in the backward pass computed again (``torch.utils.checkpoint``, not reentrant:
-gradients then reach everything that took part, tensors in a function's closure too).
+is computed, and in the backward pass computed again (``recompute``: gradients reach everything
+that took part, tensors in a function's closure too).
 """
 
-import ctypes
-import sys
-from collections.abc import Callable
-from functools import cache
-from math import prod
+from collections.abc import Callable, Iterator
+from itertools import chain
+from math import isqrt, prod
 from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
-from torch.utils.checkpoint import checkpoint
 
 from regard.engines.call import Call
+from regard.engines.recompute import remembered
+from regard.engines.scratch import Scratch, tidy
 from regard.grid import Grid
+from regard.normalizers import NORMALIZERS, softmax
 from regard.scores import Score
 
 PAIRS_AT_ONCE = 2**20
-"""Pairs (query, key) whose scores exist at one time: 4 MiB in float32, and some twenty times that
-while a normalizer works on them. Calls with fewer pairs are not cut."""
+"""Pairs (query, key) whose scores exist at one time, or numbers of them, where a score makes
+features of each pair: 4 MiB in float32, and some times that while they are worked on. Calls with
+fewer are not cut."""
 
-TIDY_AFTER = 8 * 2**20
-"""Scores and features after which freed memory is handed back."""
+WIDER = 16
+"""So many times that on other devices than the CPU, which have no cache to keep to, and where a
+call of a small block takes as long as one of a large block."""
+
+TILE = 2**17
+"""Features of pairs that exist at one time where no gradient is recorded: 512 KiB in float32, of
+which some fit the cache of a core."""
+
+FEWEST = 4
+"""Queries of a block, at least, where a score makes features of each pair: a block's share of the
+gradient of the keys is as large as the features of one query."""
 
 PIECE = 128
 """Keys are cut into pieces of this length where blocks see different ranges of them."""
-
-_made = [0]
 
 
 class Block(NamedTuple):
@@ -38,91 +46,142 @@ class Block(NamedTuple):
     keys: range
 
 
-def cut(call: Call, queries: range, pairs_per_row: int) -> list[Block]:
+def cut(
+    call: Call, queries: range, pairs_per_row: int, fewest: int = 1, most: int | None = None
+) -> list[Block]:
     """Blocks that cover ``queries``, with at most ``PAIRS_AT_ONCE`` pairs each if a row allows;
-    finer where the mask is a narrow band, so that what is outside it is never touched.
+    finer where the mask is a narrow band, so that what is outside it is hardly touched.
 
     Args:
         pairs_per_row: what one query costs, in pairs, over all keys and the batch.
+        fewest, most: queries of a block, whatever their pairs.
     """
-    count, keys = len(queries), call.n_keys
-    if pairs_per_row * count <= PAIRS_AT_ONCE:
+    count, keys, limit = len(queries), call.n_keys, PAIRS_AT_ONCE * breadth(call)
+    if pairs_per_row * count <= limit:
         return [block_of(call, queries)]
-    rows = max(1, PAIRS_AT_ONCE // max(pairs_per_row, 1))
-    middle = queries[count // 2]
-    span = len(block_of(call, range(middle, middle + 1)).keys)
-    # In a band, a block of r queries meets span + r keys, and a piece more at the ends.
-    reach = max(span, PIECE)
-    width = span + reach + PIECE
-    if width < keys:
-        rows = max(1, min(reach, PAIRS_AT_ONCE * keys // (pairs_per_row * width)))
+    rows = limit // pairs_per_row
+    span = _span(call, queries)
+    # In a band, a block of r queries meets span + r keys; with r = span half of them are in it.
+    in_band = (isqrt(span**2 + 4 * limit * keys // pairs_per_row) - span) // 2
+    in_band = min(max(span, PIECE), in_band)
+    if span + in_band < keys:
+        rows = in_band
+    rows = max(min(rows, most or rows), fewest)
     starts = range(queries.start, queries.stop, rows)
     return [block_of(call, range(start, min(start + rows, queries.stop))) for start in starts]
 
 
-def run(call: Call, queries: range, blocks: list[Block], compute: Callable[..., Tensor]) -> Tensor:
-    """``compute(grid, query, key, value)`` of every block, joined along the queries."""
+def cut_rows(call: Call, queries: range) -> list[Block]:
+    """Blocks for engines that write down weights, by what the call's score makes of a pair."""
+    per_row, per_pair = prod(call.batch) * call.n_keys, numbers_per_pair(call)
+    if per_pair == 1:
+        # Where scores become weights in their own place, a pair costs no memory besides.
+        in_place = call.parts.normalizer is softmax and not call.wants_gradients
+        return cut(call, queries, -(-per_row // 4) if in_place else per_row)
+    if call.wants_gradients or breadth(call) > 1:
+        return cut(call, queries, per_row * per_pair, FEWEST)
+    # Such blocks are cut into tiles along the keys, too; these are about as wide as high.
+    pairs = TILE // max(prod(call.batch) * per_pair, 1)
+    return cut(call, queries, per_row, most=max(isqrt(pairs), FEWEST))
+
+
+def numbers_per_pair(call: Call) -> int:
+    """1 for an inner product; the features that other scores make of a pair, as a rule."""
+    score = call.parts.score
+    if isinstance(score, Score) and score.is_inner_product:
+        return 1
+    return max(call.query.shape[-1], call.key.shape[-1], 1)
+
+
+def breadth(call: Call) -> int:
+    """How much larger blocks may be than on the CPU."""
+    return 1 if not call.is_torch or call.query.device.type == "cpu" else WIDER
+
+
+def _span(call: Call, queries: range) -> int:
+    """How many keys a query sees, at the beginning, in the middle or at the end."""
+    some = (queries[0], queries[len(queries) // 2], queries[-1])
+    return max(len(block_of(call, range(place, place + 1)).keys) for place in some)
+
+
+def run(call: Call, queries: range, blocks: list[Block], compute: Callable[..., Any]) -> Any:
+    """``compute(grid, query, key, value)`` of every block, joined along the queries: an array, or
+    a tuple of several."""
+    results = each(call, queries, blocks, compute)
+    first = next(results)
     if len(blocks) == 1:
-        block = blocks[0]
-        query = part_of(call.query, block.queries)
-        value = None if call.value is None else part_of(call.value, block.keys)
-        return compute(_grid(call, block), query, part_of(call.key, block.keys), value)
+        return first
+    parts = (part if isinstance(part, tuple) else (part,) for part in chain([first], results))
+    if call.is_torch and Scratch.of(call) is None:
+        joined = [torch.cat(column, dim=-2) for column in zip(*parts, strict=True)]
+    else:
+        joined = _written(call, len(queries), parts)
+    return tuple(joined) if isinstance(first, tuple) else joined[0]
+
+
+def _written(call: Call, count: int, parts: Iterator[tuple[Any, ...]]) -> list[Any]:
+    # Written to its place at once: small results that stay would sit in the holes of big ones.
+    joined: list[Any] = []
+    place = 0
+    for arrays in parts:
+        if not joined:
+            joined = [
+                call.xp.empty((*x.shape[:-2], count, x.shape[-1]), dtype=x.dtype, device=x.device)
+                for x in arrays
+            ]
+        stop = place + arrays[0].shape[-2]
+        for whole, array in zip(joined, arrays, strict=True):
+            whole[..., place:stop, :] = array
+        place = stop
+    return joined
+
+
+def each(
+    call: Call, queries: range, blocks: list[Block], compute: Callable[..., Any]
+) -> Iterator[Any]:
+    """``compute(grid, query, key, value)`` of every block in turn; it may give several tensors."""
+    per_pair = numbers_per_pair(call)
+    # What a single block of features would keep is too much, too, if they are many.
+    numbers = prod(call.batch) * len(queries) * call.n_keys * per_pair
+    alone = len(blocks) == 1 and (per_pair == 1 or numbers <= PAIRS_AT_ONCE)
+    if alone or not call.wants_gradients:
+        for block in blocks:
+            query, key = part_of(call.query, block.queries), part_of(call.key, block.keys)
+            value = None if call.value is None else part_of(call.value, block.keys)
+            yield compute(_grid(call, block), query, key, value)
+        return
     # One split for all blocks: each slice on its own would send back a gradient of full size.
     rows = part_of(call.query, queries).split([len(block.queries) for block in blocks], dim=-2)
     whole = all(len(block.keys) == call.n_keys for block in blocks)
     key_pieces = (call.key,) if whole else call.key.split(PIECE, dim=-2)
     value_pieces = _pieces_of(call.value, whole)
 
-    def joined(block: Block, query: Tensor, *pieces: Tensor) -> Tensor:
-        tidy(prod(call.batch) * query.shape[-2] * len(block.keys))
+    def joined(block: Block, query: Tensor, *pieces: Tensor) -> Any:
+        tidy(prod(call.batch) * query.shape[-2] * len(block.keys) * per_pair)
         middle = len(pieces) // (1 if call.value is None else 2)
-        key = _join(pieces[:middle])
-        value = None if call.value is None else _join(pieces[middle:])
+        key = _joined(pieces[:middle], block.keys)
+        value = None if call.value is None else _joined(pieces[middle:], block.keys)
         return compute(_grid(call, block), query, key, value)
 
-    results = []
     for block, query in zip(blocks, rows, strict=True):
-        first, last, keys = 0, 1, block.keys
+        first, last = 0, 1
         if not whole:
-            first, last = keys.start // PIECE, -(-keys.stop // PIECE)
-            keys = range(first * PIECE, min(last * PIECE, call.n_keys))
+            first, last = block.keys.start // PIECE, -(-block.keys.stop // PIECE)
         pieces = (*key_pieces[first:last], *value_pieces[first:last])
-        results.append(remembered(call, joined, Block(block.queries, keys), query, *pieces))
-    return torch.cat(results, dim=-2)
+        yield again(call, joined, block, query, *pieces)
 
 
-def remembered(call: Call, function: Callable[..., Tensor], *arguments: Any) -> Tensor:
+def again(call: Call, function: Callable[..., Any], *arguments: Any) -> Any:
     """``function(*arguments)``, computed again in the backward pass instead of kept."""
     if not call.wants_gradients:
         return function(*arguments)
     # What a user's function draws at random has to be drawn again.
-    random = call.dropout_p > 0 or not isinstance(call.parts.score, Score)
-    return checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=random)
-
-
-def tidy(numbers: int) -> None:
-    """Called for each block and each tile, in both passes, with the numbers that it is going to
-    make: hands freed memory back to the system now and then.
-
-    glibc rarely finds room for a block's tensors where the last block's were, because small ones
-    that stay have settled there; the heap would grow by every block, as if Q×K were held.
-    """
-    _made[0] += numbers
-    if _made[0] > TIDY_AFTER and (trim := _malloc_trim()) is not None:
-        _made[0] = 0
-        trim(0)
-
-
-@cache
-def _malloc_trim() -> Callable[[int], int] | None:
-    if sys.platform != "linux":
-        return None
-    return getattr(ctypes.CDLL(None), "malloc_trim", None)
-
-
-def pairs_per_row(call: Call) -> int:
-    """Pairs that one query makes over all keys and the batch."""
-    return prod(call.batch) * call.n_keys
+    draws = (
+        call.dropout_p > 0
+        or not isinstance(call.parts.score, Score)
+        or call.parts.normalizer not in NORMALIZERS.values()
+    )
+    return remembered(function, *arguments, device=call.query.device, draws=draws)
 
 
 def block_of(call: Call, queries: range) -> Block:
@@ -153,5 +212,8 @@ def _pieces_of(value: Tensor | None, whole: bool) -> tuple[Tensor, ...]:
     return (value,) if whole else value.split(PIECE, dim=-2)
 
 
-def _join(pieces: tuple[Tensor, ...]) -> Tensor:
-    return pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-2)
+def _joined(pieces: tuple[Tensor, ...], keys: range) -> Tensor:
+    """The rows ``keys`` of the pieces, of which the first begins at a multiple of ``PIECE``."""
+    rows = pieces[0] if len(pieces) == 1 else torch.cat(pieces, dim=-2)
+    start = keys.start % PIECE if len(keys) < rows.shape[-2] else 0
+    return part_of(rows, range(start, start + len(keys)))

@@ -11,11 +11,12 @@ import torch
 from jaxtyping import Bool, Float
 
 from regard.engines.call import Call
+from regard.engines.scratch import Scratch
 from regard.errors import KindError, ShapeError
 from regard.grid import Array, Grid, shape_text
-from regard.normalizers import NORMALIZERS, Normalizer
+from regard.normalizers import NORMALIZERS, Normalizer, softmax
 from regard.scores import Score
-from regard.scores.score import fits
+from regard.scores.score import InnerProduct, fits, inner_product
 
 BOUND = 1e7
 """Norms below it are harmless: a product of four of them is far from the end of float32."""
@@ -115,10 +116,14 @@ def weigh(
     query: Float[Array, "*batch q E"],
     key: Float[Array, "*batch k F"],
     score: Callable[[Any, Any], Any],
+    scratch: Scratch | None = None,
 ) -> tuple[Any, Any]:
     """normalize(score(query, key) + bias, where mask allows), and what the mask allowed.
 
     The keys of the rectangle must be all keys that its queries can see.
+
+    Args:
+        scratch: memory in which the weights may be; they are gone when it is used again.
     """
     xp = call.xp
     allowed, bias = allowed_and_bias(call, grid)
@@ -126,19 +131,50 @@ def weigh(
     if isinstance(call.parts.score, Score):
         with _without_autocast(call):
             # The product of two halves can be too large for a half before it is scaled.
-            raw = score(_widened(xp, query), _widened(xp, key))
+            raw = _raw(score, _widened(xp, query), _widened(xp, key), scratch)
         _check_scores(grid, raw, query, key)
     else:
         raw = score(query, key)
         _check_scores(grid, raw, query, key)
         raw = _widened(xp, raw)
-        # A function may say −∞ of a pair, and means what a mask says.
-        finite = raw != -math.inf
-        raw = xp.where(finite, raw, 0.0)
-        allowed = finite if allowed is None else allowed & finite
+        if _may_rule_out(xp, raw):
+            # A function may say −∞ of a pair, and means what a mask says.
+            finite = raw != -math.inf
+            raw = xp.where(finite, raw, 0.0)
+            allowed = finite if allowed is None else allowed & finite
     if bias is not None:
         raw = raw + xp.astype(bias, raw.dtype, copy=False)
+    if call.parts.normalizer is softmax and scratch is not None and scratch.holds(raw):
+        return softmax(raw, allowed, in_place=True), allowed
     return _normalized(call.parts.normalizer, raw, allowed), allowed
+
+
+def _raw(score: Callable[[Any, Any], Any], query: Any, key: Any, scratch: Scratch | None) -> Any:
+    if not (isinstance(score, Score) and type(score).__call__ is Score.__call__):
+        return score(query, key)
+    form = score.lower(query, key)
+    assert form is not None
+    if abs(form.scale) < 1:
+        # Scaling the queries spares a pass over all pairs, and leads away from the end of numbers.
+        form = InnerProduct(form.query * form.scale, form.key, 1.0)
+    if scratch is None or form.scale != 1.0:
+        return inner_product(form)
+    query, key = form.query, form.key
+    shape = (
+        *torch.broadcast_shapes(query.shape[:-2], key.shape[:-2]),
+        query.shape[-2],
+        key.shape[-2],
+    )
+    return torch.matmul(query, key.mT, out=scratch.empty(shape, query))
+
+
+def _may_rule_out(xp: Any, raw: Any) -> bool:
+    if isinstance(raw, torch.Tensor) and (
+        raw.device.type != "cpu" or torch.compiler.is_compiling()
+    ):
+        return True  # asking a GPU would make it wait
+    # So written, NaN hides no −∞.
+    return 0 not in raw.shape and not bool(xp.min(_constant(raw)) > -math.inf)
 
 
 def _widened(xp: Any, array: Any) -> Any:

@@ -16,15 +16,16 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from regard.engines import blocks
+from regard.engines import blocks, formula
 from regard.engines.call import Call
-from regard.engines.formula import score_of, seen, weigh
+from regard.engines.formula import score_of, seen
+from regard.engines.scratch import Scratch, tidy
 from regard.grid import Grid
 from regard.scores import Score
 
 FEATURES_AT_ONCE = 8 * 2**20
-"""Numbers of a pairwise score's (q, k, D) tile that exist at one time, and at least so many: of
-32 MiB glibc takes memory from the system and gives it back, without leaving holes in the heap."""
+"""Numbers of a pairwise score's (q, k, D) tile that exist at one time where gradients are
+recorded. A block seldom has as many: to cut it costs one more computation of the score."""
 
 
 def refuse(call: Call) -> str | None:
@@ -36,9 +37,10 @@ def refuse(call: Call) -> str | None:
 
 def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
     """weights @ value, block by block."""
+    scratch = Scratch.of(call)
 
     def compute(grid: Grid, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-        weight, allowed = _weigh(call, grid, query, key)
+        weight, allowed = weigh(call, grid, query, key, scratch)
         weight = F.dropout(weight.to(value.dtype), call.dropout_p)
         output = weight @ seen(call, call.per_query_head(value), allowed)
         return output.expand(*call.batch, *output.shape[-2:])
@@ -48,9 +50,10 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
 
 def weights(call: Call, queries: range) -> Float[Tensor, "*batch q K"]:
     """Rows of the weights, ``(*batch, q, K)``, in the query's dtype; no others are computed."""
+    scratch = Scratch.of(call)
 
     def compute(grid: Grid, query: Tensor, key: Tensor, _: None) -> Tensor:
-        weight = _weigh(call, grid, query, key)[0].to(call.query.dtype)
+        weight = weigh(call, grid, query, key, scratch)[0].to(call.query.dtype)
         around = (grid.keys.start, call.n_keys - grid.keys.stop)
         return F.pad(weight, around).expand(*call.batch, len(grid.queries), call.n_keys)
 
@@ -58,33 +61,45 @@ def weights(call: Call, queries: range) -> Float[Tensor, "*batch q K"]:
 
 
 def _run(call: Call, queries: range, compute: Callable[..., Tensor]) -> Tensor:
-    return blocks.run(call, queries, blocks.cut(call, queries, blocks.pairs_per_row(call)), compute)
+    return blocks.run(call, queries, blocks.cut_rows(call, queries), compute)
 
 
-def _weigh(call: Call, grid: Grid, query: Tensor, key: Tensor) -> tuple[Any, Any]:
+def weigh(
+    call: Call, grid: Grid, query: Tensor, key: Tensor, scratch: Scratch | None = None
+) -> tuple[Any, Any]:
+    """Weights of the rectangle, and what the mask allowed in it (None: everything).
+
+    Args:
+        scratch: where the weights may be; the next block's will take their place.
+    """
     if not len(grid.keys) or not len(grid.queries):
         # Nothing, but it still hangs on query and key, so that backward finds its way.
         return query.sum(-1)[..., :, None] + call.per_query_head(key).sum(-1)[..., None, :], None
     score = score_of(call, grid.queries)
     if not (isinstance(score, Score) and score.is_inner_product):
         score = _tiled(call, score)
-    return weigh(call, grid, query, call.per_query_head(key), score)
+    return formula.weigh(call, grid, query, call.per_query_head(key), score, scratch)
 
 
 def _tiled(call: Call, score: Callable[[Any, Any], Any]) -> Callable[[Tensor, Tensor], Tensor]:
     """The same score, called on tiles of keys so small that its feature vectors fit."""
 
     def on_tiles(query: Tensor, key: Tensor) -> Tensor:
-        per_key = prod(call.batch) * query.shape[-2] * max(query.shape[-1], key.shape[-1])
-        length = -(-FEATURES_AT_ONCE // max(per_key, 1))
-        if length >= key.shape[-2]:
+        per_key = prod(call.batch) * query.shape[-2] * blocks.numbers_per_pair(call)
+        breadth = blocks.breadth(call)
+        small = breadth == 1 and not call.wants_gradients
+        at_once = blocks.TILE if small else FEATURES_AT_ONCE * breadth
+        # Two small tiles would cost more than they spare.
+        if per_key * key.shape[-2] <= (2 * at_once if small else at_once):
             return score(query, key)
+        length = -(-at_once // per_key)
 
         def tile(query: Tensor, key: Tensor) -> Tensor:
-            blocks.tidy(per_key * key.shape[-2])
+            if call.wants_gradients:
+                tidy(per_key * key.shape[-2])
             return score(query, key)
 
-        tiles = [blocks.remembered(call, tile, query, part) for part in key.split(length, dim=-2)]
+        tiles = [blocks.again(call, tile, query, part) for part in key.split(length, dim=-2)]
         return torch.cat(tiles, dim=-1)
 
     return on_tiles

@@ -136,10 +136,10 @@ def lay_keys(x, form, plane, low, high, seen, keys):
                 keys[at + d * WIDTH] = 0.0
             continue
         for d in range(features):
-            dim = max(form.dims[d], 0)
-            keys[at + d * WIDTH] = (
-                x.key[base + j * x.features + dim] - form.center[d]
-            ) * form.factor
+            dim, number = form.dims[d], form.center[d]
+            if dim >= 0:
+                number = x.key[base + j * x.features + dim]
+            keys[at + d * WIDTH] = (number - form.center[d]) * form.factor
     if form.kind > DIRECT:
         for at in range(0, tiles * features * WIDTH, WIDTH):
             store(keys, at, exponential(keys, load(keys, at)))

@@ -1,0 +1,67 @@
+"""Softmax, and its limit for large scores."""
+
+from typing import Any
+
+import array_api_compat
+import torch
+from jaxtyping import Bool, Float
+
+from regard.grid import Array
+from regard.normalizers.normalizer import best, constant, hidden, may_be_any
+
+
+def softmax(
+    scores: Float[Array, "*batch Q K"],
+    allowed: Bool[Array, "*#batch Q K"] | None,
+    *,
+    in_place: bool = False,
+) -> Float[Array, "*batch Q K"]:
+    """exp(z) / Σ exp(z).  Cost: O(Q·K).
+
+    Args:
+        scores, allowed: as for every normalizer.
+        in_place: the weights may take the place of the scores, which are torch's and without a
+            gradient.
+
+    >>> import numpy
+    >>> softmax(numpy.log([[1.0, 2.0, 5.0]]), numpy.array([[True, True, False]])).round(4)
+    array([[0.3333, 0.6667, 0.    ]])
+    """
+    if allowed is None:
+        return _softmax(scores, in_place=in_place)
+    xp = array_api_compat.array_namespace(scores)
+    # Allowed scores may be as low as numbers go (people add the lowest number to hide a key), so
+    # nothing but −∞ is below them all; and a row of −∞ is NaN in both passes, so it becomes zeros.
+    low = hidden(scores, allowed, in_place=in_place)
+    blind = best(low)[1]
+    if not may_be_any(blind):
+        return _softmax(low, in_place=in_place)
+    return xp.where(blind, 0.0, _softmax(xp.where(blind, 0.0, low), in_place=in_place))
+
+
+def _softmax(scores: Any, *, in_place: bool) -> Any:
+    if isinstance(scores, torch.Tensor):
+        return torch.softmax(scores, -1, out=scores) if in_place else torch.softmax(scores, -1)
+    xp = array_api_compat.array_namespace(scores)
+    powers = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
+    return powers / xp.sum(powers, axis=-1, keepdims=True)
+
+
+def hard(
+    scores: Float[Array, "*batch Q K"], allowed: Bool[Array, "*#batch Q K"] | None
+) -> Float[Array, "*batch Q K"]:
+    """1 for the largest score, 0 for the others; of equals the first wins.
+
+    Scores get no gradient (a step has none); values do.  Cost: O(Q·K).
+
+    >>> import numpy
+    >>> hard(numpy.array([[3.0, 7.0, 7.0]]), None)
+    array([[0., 1., 0.]])
+    """
+    xp = array_api_compat.array_namespace(scores)
+    low = hidden(constant(scores), allowed)
+    places = xp.arange(scores.shape[-1], device=array_api_compat.device(scores))
+    first = places == xp.argmax(low, axis=-1, keepdims=True)
+    # In a row of nothing the first is no better than the others.
+    chosen = first if allowed is None else first & ~best(low)[1]
+    return xp.astype(chosen, scores.dtype)
