@@ -1,6 +1,6 @@
 """How far is the CPU's kernel of additive attention from what the processor could do at most?
 
-No claim. The limit is the processor's rate of vector multiply-adds, measured here on all threads
+Claims: none. The limit is the processor's rate of vector multiply-adds, measured here on all threads
 with nothing else to do, over the vector instructions that a pair and feature needs.
 
 Run:    python benchmarks/machine_limit.py [--full] [--json] [--strict]
