@@ -3,12 +3,13 @@
 from dataclasses import dataclass, field
 from types import ModuleType
 
-from regard.engines import additive_numba, additive_triton, reference, sdpa, streaming
+from regard.engines import additive_numba, additive_triton, flex, reference, sdpa, streaming
 from regard.engines.call import Call
 from regard.errors import EngineError, UnknownName
 
 # In order of preference.
 ENGINES: dict[str, ModuleType] = {
+    "flex": flex,
     "sdpa": sdpa,
     "additive_triton": additive_triton,
     "additive_numba": additive_numba,
@@ -17,6 +18,7 @@ ENGINES: dict[str, ModuleType] = {
 }
 
 ABOUT = {
+    "flex": "torch's FlexAttention, compiled for the mask; linear memory",
     "sdpa": "torch's fused kernel; linear memory",
     "additive_triton": "fused kernels for GPUs; linear memory",
     "additive_numba": "fused kernels for the CPU; linear memory",
