@@ -11,7 +11,7 @@ from typing import Any
 from jaxtyping import Float
 
 from regard.errors import KindError
-from regard.grid import Array, Grid
+from regard.grid import Array, Grid, traced
 
 
 class Bias:
@@ -51,4 +51,4 @@ def dense(values: Float[Array, "*batch Q K"]) -> Bias:
             f"{getattr(values, 'dtype', type(values).__name__)}; "
             "booleans go to mask=masks.dense(...)"
         )
-    return Dense(values, rules_out=bool((values == -math.inf).any()))
+    return Dense(values, rules_out=traced(values) or bool((values == -math.inf).any()))

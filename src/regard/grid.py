@@ -7,6 +7,7 @@ memory of that rectangle and nothing else.
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
+import array_api_compat
 import numpy as np
 import torch
 
@@ -14,6 +15,32 @@ from regard.errors import KindError, ShapeError
 
 Array: TypeAlias = torch.Tensor | np.ndarray
 """A torch tensor, a NumPy array, or an array of another library that keeps the array API."""
+
+
+TORCH = array_api_compat.array_namespace(torch.empty(0))
+
+
+def namespace(*arrays: Any) -> Any:
+    """The library of some arrays, in the words of the array API standard.
+
+    Raises:
+        TypeError: arrays of no library, or of several.
+    """
+    # array_api_compat looks types up in a cache, about which torch.compile warns.
+    if all(isinstance(array, torch.Tensor) for array in arrays):
+        return TORCH
+    return array_api_compat.array_namespace(*arrays)
+
+
+def traced(*arrays: Any) -> bool:
+    """Whether the numbers of arrays may not be asked for: while ``torch.compile`` or
+    ``torch.export`` traces, under a transform of ``torch.func``, and on the meta device there are
+    none yet, or more than one for each."""
+    return (
+        torch.compiler.is_compiling()
+        or torch._C._are_functorch_transforms_active()
+        or any(isinstance(x, torch.Tensor) and x.device.type == "meta" for x in arrays)
+    )
 
 
 @dataclass(eq=False)  # never changed once made; frozen would cost a microsecond
@@ -81,7 +108,8 @@ class Grid:
         """``(Q, K)`` or full rank, cut to this rectangle; dimensions of 1 broadcast."""
         shape, plane = tuple(values.shape), (*self.batch, self.n_queries, self.n_keys)
         fits = len(shape) in (2, len(plane)) and all(
-            have in (1, want) for have, want in zip(reversed(shape), reversed(plane), strict=False)
+            have == 1 or have == want  # not "in": sizes may be symbols of torch.compile
+            for have, want in zip(reversed(shape), reversed(plane), strict=False)
         )
         if not fits:
             raise ShapeError(
@@ -110,7 +138,7 @@ class Grid:
         # Lengths and ids belong to the batch, the leftmost dimensions; aligning them to the right
         # would hand the lengths of sentences to the heads whenever the two numbers agree.
         if len(lead) > len(self.batch) or any(
-            have not in (1, want) for have, want in zip(lead, self.batch, strict=False)
+            have != 1 and have != want for have, want in zip(lead, self.batch, strict=False)
         ):
             raise ShapeError(
                 f"{what} wants {pattern}, aligned to the leftmost dimensions of the scores "

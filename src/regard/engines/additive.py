@@ -13,7 +13,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from regard.engines import blocks
-from regard.engines.call import Call
+from regard.engines.call import Call, under_grad
 from regard.engines.formula import allowed_and_bias, seen, shield
 from regard.grid import Grid
 from regard.masks import Spans
@@ -36,6 +36,8 @@ def refuse(call: Call) -> str | None:
         return "the score is a class of its own, and may compute something else"
     if call.parts.normalizer is not softmax:
         return "the normalizer is not softmax"
+    if under_grad():
+        return "the gradients of torch.func do not see into operators that are not torch's own"
     if score.activation == "leaky_relu" and score.negative_slope < 0:
         return "the slope of its activation is negative"
     if not (call.query.numel() and call.key.numel() and call.value.numel()):

@@ -150,6 +150,7 @@ def each(
             value = None if call.value is None else part_of(call.value, block.keys)
             yield compute(_grid(call, block), query, key, value)
         return
+    _ = call.grid  # made now, for torch.compile allows a block no side effects
     # One split for all blocks: each slice on its own would send back a gradient of full size.
     rows = part_of(call.query, queries).split([len(block.queries) for block in blocks], dim=-2)
     whole = all(len(block.keys) == call.n_keys for block in blocks)

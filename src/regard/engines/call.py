@@ -1,7 +1,7 @@
 """One call of ``attend``: its arguments, checked once, for every engine."""
 
-from dataclasses import dataclass
-from functools import cache, cached_property
+from dataclasses import dataclass, field
+from functools import cache
 from typing import Any
 
 import array_api_compat
@@ -10,12 +10,10 @@ import torch
 from regard import normalizers, scores
 from regard.biases import Bias
 from regard.errors import KindError, RangeError, ShapeError
-from regard.grid import Grid, shape_text
+from regard.grid import TORCH, Grid, namespace, shape_text
 from regard.masks import Mask
 from regard.normalizers import Normalizer
 from regard.scores import AnyScore, Score
-
-TORCH = array_api_compat.array_namespace(torch.empty(0))
 
 
 @dataclass(frozen=True)
@@ -35,7 +33,8 @@ class Parts:
             UnknownName: a name that stands for nothing.
             KindError: a part of the wrong kind, such as a bare array for a mask.
         """
-        if mask is None and bias is None and type(score) is type(normalizer) is str:
+        names = type(score) is type(normalizer) is str and mask is None and bias is None
+        if names and not torch.compiler.is_compiling():  # which warns of caches
             return _named(score, normalizer)
         if mask is not None and not isinstance(mask, Mask):
             raise KindError(
@@ -72,6 +71,10 @@ class Call:
     batch: tuple[int, ...]
     single: bool
     xp: Any
+    # cached_property would do, but for the lock that it has up to Python 3.11: torch.compile knows
+    # none.
+    _grid: Grid | None = field(default=None, init=False, repr=False)
+    _corner: tuple[Any, Any] | None = field(default=None, init=False, repr=False)
 
     @staticmethod
     def of(
@@ -121,16 +124,23 @@ class Call:
     def n_keys(self) -> int:
         return self.key.shape[-2]
 
-    @cached_property
+    @property
     def grid(self) -> Grid:
         """The whole plane of scores."""
-        n, m = self.n_queries, self.n_keys
-        device = self.query.device if self.is_torch else array_api_compat.device(self.query)
-        return Grid(self.batch, n, m, range(n), range(m), self.xp, device)
+        if self._grid is None:
+            n, m = self.n_queries, self.n_keys
+            device = self.query.device if self.is_torch else array_api_compat.device(self.query)
+            self._grid = Grid(self.batch, n, m, range(n), range(m), self.xp, device)
+        return self._grid
 
-    @cached_property
+    @property
     def corner(self) -> tuple[Any, Any]:
         """What mask and bias say of the first pair (None: there is none): an example of a tile."""
+        if self._corner is None:
+            self._corner = self._first_pair()
+        return self._corner
+
+    def _first_pair(self) -> tuple[Any, Any]:
         mask, bias = self.parts.mask, self.parts.bias
         if mask is None and bias is None:
             return None, None
@@ -157,19 +167,33 @@ class Call:
         return self.is_torch and torch.is_grad_enabled()
 
 
+def autocasts(kind: str) -> bool:
+    """Whether autocast is on for a kind of device; there are some that it does not know."""
+    return kind != "meta" and torch.is_autocast_enabled(kind)
+
+
+def under_grad() -> bool:
+    """Whether ``torch.func.grad``, or a relative of it (vjp, jacrev, hessian, jvp), is at work."""
+    if torch.compiler.is_compiling() or not torch._C._are_functorch_transforms_active():
+        return False
+    functorch: Any = torch._C._functorch  # pyright: ignore[reportAttributeAccessIssue]
+    levels = functorch.get_interpreter_stack() or []
+    return any(level.key() != functorch.TransformType.Vmap for level in levels)
+
+
 def _of_one_kind(query: Any, key: Any, value: Any) -> tuple[Any, Any, Any, Any]:
     if type(query) is type(key) is type(value) is torch.Tensor and (
         query.dtype == key.dtype == value.dtype
         and query.is_floating_point()
-        and not torch.is_autocast_enabled(query.device.type)
+        and not autocasts(query.device.type)
     ):
         return query, key, value, TORCH
     given = {"query": query, "key": key} | ({} if value is None else {"value": value})
     for name, array in given.items():
-        if not array_api_compat.is_array_api_obj(array):
+        if not (isinstance(array, torch.Tensor) or array_api_compat.is_array_api_obj(array)):
             raise KindError(f"{name} is {_kind(array)}; give a torch tensor or a NumPy array")
     try:
-        xp = array_api_compat.array_namespace(*given.values())
+        xp = namespace(*given.values())
     except TypeError:
         kinds = ", ".join(f"{name} is {_kind(array)}" for name, array in given.items())
         raise KindError(f"query, key and value are of one library: {kinds}") from None
@@ -186,7 +210,7 @@ def _common_dtype(xp: Any, arrays: list[Any]) -> Any:
     if isinstance(first, torch.Tensor):
         kind = first.device.type
         dtypes = {array.dtype for array in arrays}
-        if torch.is_autocast_enabled(kind) and torch.float64 not in dtypes:
+        if autocasts(kind) and torch.float64 not in dtypes:
             return torch.get_autocast_dtype(kind)
         if len(dtypes) == 1:
             return first.dtype

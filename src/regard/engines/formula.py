@@ -10,10 +10,10 @@ import array_api_compat
 import torch
 from jaxtyping import Bool, Float
 
-from regard.engines.call import Call
+from regard.engines.call import Call, autocasts
 from regard.engines.scratch import Scratch
 from regard.errors import KindError, ShapeError
-from regard.grid import Array, Grid, shape_text
+from regard.grid import Array, Grid, namespace, shape_text, traced
 from regard.normalizers import NORMALIZERS, Normalizer, softmax
 from regard.scores import Score
 from regard.scores.score import InnerProduct, fits, inner_product
@@ -89,7 +89,7 @@ def _is_bounded(x: Any) -> bool:
         isinstance(x, torch.Tensor)
         and x.device.type == "cpu"
         and x.dtype in (torch.float32, torch.float64)
-        and not torch.compiler.is_compiling()
+        and not traced(x)
         and bool(torch.linalg.vector_norm(x.detach()) < BOUND)
     )
 
@@ -101,7 +101,11 @@ def _stand_in(xp: Any, rows: Any, good: Any, otherwise: float) -> Any:
     wide = xp.broadcast_to(rows, (*lead, *rows.shape[-2:]))
     first = xp.argmax(xp.astype(good, xp.uint8), axis=-1, keepdims=True)
     index = xp.broadcast_to(first[..., None], (*lead, 1, rows.shape[-1]))
-    other = xp.take_along_axis(_constant(wide), index, axis=-2)
+    fixed = _constant(wide)
+    if isinstance(fixed, torch.Tensor):
+        other = fixed.gather(-2, index)  # not take_along_dim: torch.compile fixes its sizes
+    else:
+        other = xp.take_along_axis(fixed, index, axis=-2)
     other = xp.where(xp.any(good, axis=-1, keepdims=True)[..., None], other, otherwise)
     return xp.where(good[..., None], wide, other)
 
@@ -169,9 +173,7 @@ def _raw(score: Callable[[Any, Any], Any], query: Any, key: Any, scratch: Scratc
 
 
 def _may_rule_out(xp: Any, raw: Any) -> bool:
-    if isinstance(raw, torch.Tensor) and (
-        raw.device.type != "cpu" or torch.compiler.is_compiling()
-    ):
+    if isinstance(raw, torch.Tensor) and (raw.device.type != "cpu" or traced(raw)):
         return True  # asking a GPU would make it wait
     # So written, NaN hides no −∞.
     return 0 not in raw.shape and not bool(xp.min(_constant(raw)) > -math.inf)
@@ -182,7 +184,7 @@ def _widened(xp: Any, array: Any) -> Any:
 
 
 def _without_autocast(call: Call) -> AbstractContextManager[Any]:
-    if not call.is_torch:
+    if not call.is_torch or not autocasts(call.query.device.type):
         return nullcontext()
     return torch.autocast(call.query.device.type, enabled=False)
 
@@ -191,7 +193,7 @@ def _normalized(normalizer: Normalizer, raw: Any, allowed: Any) -> Any:
     if normalizer in NORMALIZERS.values():
         return normalizer(raw, allowed)
     # A function of the user's need not know what must not matter: it never sees it.
-    xp = array_api_compat.array_namespace(raw)
+    xp = namespace(raw)
     weights = normalizer(raw if allowed is None else xp.where(allowed, raw, 0.0), allowed)
     shape, got = tuple(raw.shape), tuple(weights.shape)
     wide = shape if allowed is None else torch.broadcast_shapes(shape, tuple(allowed.shape))
@@ -206,7 +208,7 @@ def _normalized(normalizer: Normalizer, raw: Any, allowed: Any) -> Any:
 def _check_scores(grid: Grid, raw: Any, query: Any, key: Any) -> None:
     shape, dtype = tuple(getattr(raw, "shape", ())), getattr(raw, "dtype", None)
     if not (
-        array_api_compat.is_array_api_obj(raw)
+        (isinstance(raw, torch.Tensor) or array_api_compat.is_array_api_obj(raw))
         and isinstance(raw, torch.Tensor) == isinstance(query, torch.Tensor)
         and grid.xp.isdtype(dtype, "real floating")
     ):

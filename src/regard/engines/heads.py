@@ -13,7 +13,7 @@ import array_api_compat
 from regard.biases import Bias
 from regard.engines.call import Call, Parts
 from regard.errors import KindError, RangeError
-from regard.grid import Grid
+from regard.grid import Grid, namespace
 from regard.masks import Extent, Mask
 from regard.scores import Additive, AnyScore, Bilinear, Cosine, Score
 
@@ -95,7 +95,7 @@ def taken(array: Any, places: list[int], axis: int) -> Any:
     """Some of an array along an axis, in the order given."""
     if places == list(range(array.shape[axis])):
         return array
-    xp, device = array_api_compat.array_namespace(array), array_api_compat.device(array)
+    xp, device = namespace(array), array_api_compat.device(array)
     return xp.take(array, xp.asarray(places, dtype=xp.int64, device=device), axis=axis)
 
 

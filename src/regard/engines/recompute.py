@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import saved_tensors_hooks
 
+from regard.engines.call import autocasts
+
 
 def remembered(
     function: Callable[..., Any], *arguments: Any, device: torch.device, draws: bool
@@ -29,6 +31,8 @@ def remembered(
         from torch.utils.checkpoint import checkpoint  # what the compiler knows by its name
 
         return checkpoint(function, *arguments, use_reentrant=False, preserve_rng_state=draws)
+    if torch._C._are_functorch_transforms_active():
+        return function(*arguments)  # torch.func knows no hooks: what is saved stays
     again = _Again(function, arguments, device, draws)
     with saved_tensors_hooks(again.pack, again.unpack):
         return function(*arguments)
@@ -48,7 +52,7 @@ class _Again:
         self.saved = 0
         self.found: dict[int, Tensor] = {}
         self.random = _random_states(device) if draws else None
-        enabled = torch.is_autocast_enabled(device.type)
+        enabled = autocasts(device.type)
         self.autocast = torch.get_autocast_dtype(device.type) if enabled else None
 
     def pack(self, tensor: Tensor) -> int:
@@ -86,7 +90,7 @@ class _Again:
 
     def _autocast(self) -> AbstractContextManager[Any]:
         kind, dtype = self.device.type, self.autocast
-        if dtype is None and not torch.is_autocast_enabled(kind):
+        if dtype is None and not autocasts(kind):
             return nullcontext()
         return torch.autocast(kind, dtype, enabled=dtype is not None)
 

@@ -54,6 +54,8 @@ def tidy(numbers: int) -> None:
     glibc rarely finds room for a block's tensors where the last block's were, because small ones
     that stay have settled there; the heap would grow by every block, as if Q×K were held.
     """
+    if torch.compiler.is_compiling():
+        return  # a compiled program lays out its memory itself
     _made[0] += numbers
     if _made[0] > TIDY_AFTER and (trim := _malloc_trim()) is not None:
         _made[0] = 0

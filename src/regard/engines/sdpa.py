@@ -38,6 +38,8 @@ def refuse(call: Call) -> str | None:
         return "torch's fused kernel has no dropout on every device"
     if not (call.query.numel() and call.key.numel() and call.value.numel()):
         return "there is nothing to compute: a dimension is 0"
+    if call.query.device.type == "cpu" and torch._C._are_functorch_transforms_active():
+        return "torch's fused kernel for the CPU has no rule for the transforms of torch.func"
     if call.query.dtype == torch.float64 and call.query.device.type != "cpu":
         return "torch's fused kernels take float64 on the CPU only"
     return None

@@ -5,14 +5,18 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-import torch
 from jaxtyping import Bool, Int
 
 from regard.errors import KindError, ShapeError
-from regard.grid import Array, Grid, shape_text
+from regard.grid import Array, Grid, shape_text, traced
 from regard.masks.mask import Extent, Mask, Spans
 
 Align = Literal["end", "start"]
+
+
+def _clip(xp: Any, x: Any, low: int, high: int) -> Any:
+    # xp.clip asks whether its bounds are NaN, and torch.compile cannot ask that of a size.
+    return xp.where(x < low, low, xp.where(x > high, high, x))
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +56,7 @@ class Window(Mask):
         query, keys, xp = self._positions(grid), grid.n_keys, grid.xp
         low = xp.zeros_like(query) if self.before is None else query - self.before
         high = xp.full_like(query, keys) if self.after is None else query + self.after + 1
-        return Spans(xp.clip(low, 0, keys), xp.clip(high, 0, keys))
+        return Spans(_clip(xp, low, 0, keys), _clip(xp, high, 0, keys))
 
     def extent(self, grid: Grid) -> Extent:
         keys = grid.n_keys
@@ -73,7 +77,7 @@ class Window(Mask):
         """Keys within the window of any query of the rectangle, by the positions given."""
         everything, xp = range(grid.n_keys), grid.xp
         # Asking a GPU for numbers would make it wait.
-        if torch.compiler.is_compiling() or "cpu" not in str(grid.device):
+        if "cpu" not in str(grid.device) or traced(self.query_positions, self.key_positions):
             return everything
         query, rows = self._positions(grid), grid.at(grid.queries, everything)
         if self.key_positions is None:
@@ -109,7 +113,7 @@ class Padding(Mask):
         return grid.indices(grid.keys)[None, :] < self._stop(grid)
 
     def spans(self, grid: Grid) -> Spans:
-        stop = grid.xp.clip(self._stop(grid), 0, grid.n_keys)
+        stop = _clip(grid.xp, self._stop(grid), 0, grid.n_keys)
         return Spans(grid.xp.zeros_like(stop), stop)
 
     def _stop(self, grid: Grid) -> Int[Array, "*#batch 1 1"]:
@@ -159,7 +163,7 @@ class Predicate(Mask):
             )
         rectangle = (len(grid.queries), len(grid.keys))
         if not all(
-            have in (1, want)
+            have == 1 or have == want  # so written, torch.compile knows it of sizes that vary
             for have, want in zip(allowed.shape[::-1], rectangle[::-1], strict=False)
         ):
             raise ShapeError(

@@ -4,8 +4,9 @@ import math
 from collections.abc import Callable
 from typing import Any, TypeAlias
 
-import array_api_compat
 import torch
+
+from regard.grid import namespace, traced
 
 Normalizer: TypeAlias = Callable[[Any, Any], Any]
 
@@ -18,12 +19,12 @@ def hidden(scores: Any, allowed: Any, *, in_place: bool = False) -> Any:
         wide = torch.broadcast_shapes(allowed.shape, scores.shape)
         if wide == scores.shape:
             return scores.masked_fill_(~allowed, -math.inf)
-    return array_api_compat.array_namespace(scores).where(allowed, scores, -math.inf)
+    return namespace(scores).where(allowed, scores, -math.inf)
 
 
 def best(scores: Any) -> tuple[Any, Any]:
     """The largest score of each row, ``(…, Q, 1)``, and which rows have none: all is −∞."""
-    largest = array_api_compat.array_namespace(scores).max(constant(scores), axis=-1, keepdims=True)
+    largest = namespace(scores).max(constant(scores), axis=-1, keepdims=True)
     return largest, largest == -math.inf
 
 
@@ -34,8 +35,6 @@ def constant(array: Any) -> Any:
 
 def may_be_any(truths: Any) -> bool:
     """False where none is true; where asking costs (a GPU would have to wait), True."""
-    if isinstance(truths, torch.Tensor) and (
-        truths.device.type != "cpu" or torch.compiler.is_compiling()
-    ):
+    if isinstance(truths, torch.Tensor) and (truths.device.type != "cpu" or traced(truths)):
         return True
     return bool(truths.any())

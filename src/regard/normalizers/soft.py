@@ -6,7 +6,7 @@ import array_api_compat
 import torch
 from jaxtyping import Bool, Float
 
-from regard.grid import Array
+from regard.grid import Array, namespace
 from regard.normalizers.normalizer import best, constant, hidden, may_be_any
 
 
@@ -29,7 +29,7 @@ def softmax(
     """
     if allowed is None:
         return _softmax(scores, in_place=in_place)
-    xp = array_api_compat.array_namespace(scores)
+    xp = namespace(scores)
     # Allowed scores may be as low as numbers go (people add the lowest number to hide a key), so
     # nothing but −∞ is below them all; and a row of −∞ is NaN in both passes, so it becomes zeros.
     low = hidden(scores, allowed, in_place=in_place)
@@ -42,7 +42,7 @@ def softmax(
 def _softmax(scores: Any, *, in_place: bool) -> Any:
     if isinstance(scores, torch.Tensor):
         return torch.softmax(scores, -1, out=scores) if in_place else torch.softmax(scores, -1)
-    xp = array_api_compat.array_namespace(scores)
+    xp = namespace(scores)
     powers = xp.exp(scores - xp.max(scores, axis=-1, keepdims=True))
     return powers / xp.sum(powers, axis=-1, keepdims=True)
 
@@ -58,9 +58,11 @@ def hard(
     >>> hard(numpy.array([[3.0, 7.0, 7.0]]), None)
     array([[0., 1., 0.]])
     """
-    xp = array_api_compat.array_namespace(scores)
+    xp = namespace(scores)
     low = hidden(constant(scores), allowed)
-    places = xp.arange(scores.shape[-1], device=array_api_compat.device(scores))
+    is_torch = isinstance(scores, torch.Tensor)
+    device = scores.device if is_torch else array_api_compat.device(scores)
+    places = xp.arange(scores.shape[-1], device=device)
     first = places == xp.argmax(low, axis=-1, keepdims=True)
     # In a row of nothing the first is no better than the others.
     chosen = first if allowed is None else first & ~best(low)[1]

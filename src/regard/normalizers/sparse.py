@@ -12,11 +12,10 @@ elementwise work take the place of a sort: at 8,192 keys that is 8 to 15 times f
 
 from typing import Any
 
-import array_api_compat
 import torch
 from jaxtyping import Bool, Float
 
-from regard.grid import Array
+from regard.grid import Array, namespace
 from regard.normalizers.normalizer import best, hidden
 
 FEW = 256
@@ -56,7 +55,7 @@ def entmax15(
 
 
 def _entmax(scores: Any, allowed: Any, alpha: float) -> Any:
-    xp = array_api_compat.array_namespace(scores)
+    xp = namespace(scores)
     dtype = scores.dtype
     if xp.finfo(dtype).bits == 16:  # sums over many keys have no room in a half
         scores = xp.astype(scores, xp.float32)
@@ -123,7 +122,7 @@ def _times_jacobian(weights: Any, vector: Any, alpha: float) -> Any:
 
 
 def _forward(scores: Any, allowed: Any, alpha: float) -> Any:
-    xp = array_api_compat.array_namespace(scores)
+    xp = namespace(scores)
     low = hidden(scores, allowed)
     largest, blind = best(low)
     low = (low - xp.where(blind, 0.0, largest)) * (alpha - 1)
@@ -133,7 +132,7 @@ def _forward(scores: Any, allowed: Any, alpha: float) -> Any:
 
 def _threshold(low: Any, alpha: float) -> Any:
     """τ of rows whose largest number is 0, ``(…, Q, 1)``."""
-    xp = array_api_compat.array_namespace(low)
+    xp = namespace(low)
     keys = low.shape[-1]
     if keys <= FEW:
         start = xp.full_like(low[..., :1], -1.0)
@@ -146,7 +145,7 @@ def _threshold(low: Any, alpha: float) -> Any:
 
 
 def _climbed(low: Any, tau: Any, alpha: float) -> Any:
-    xp = array_api_compat.array_namespace(low)
+    xp = namespace(low)
     place = None
     while True:
         place = _excess(low, tau, place)
@@ -161,7 +160,7 @@ def _climbed(low: Any, tau: Any, alpha: float) -> Any:
 
 def _sums(excess: Any, alpha: float) -> tuple[Any, Any]:
     """Σ w and how fast it falls with τ; ``excess`` is used up."""
-    xp = array_api_compat.array_namespace(excess)
+    xp = namespace(excess)
     total = xp.sum(excess, axis=-1, keepdims=True)
     if isinstance(excess, torch.Tensor):
         excess = excess.sign_() if alpha == 2.0 else excess.square_()
@@ -175,6 +174,6 @@ def _excess(low: Any, tau: Any, place: Any = None) -> Any:
     """max(z − τ, 0), in a fresh array, or in a place that torch may use again."""
     if isinstance(low, torch.Tensor):
         return torch.sub(low, tau, out=place).clamp_(min=0)
-    xp = array_api_compat.array_namespace(low)
+    xp = namespace(low)
     above = low - tau
     return xp.where(above < 0, 0.0, above)

@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-import array_api_compat
 from jaxtyping import Float
 
 from regard.errors import KindError, ShapeError, UnknownName
-from regard.grid import Array, shape_text
+from regard.grid import Array, namespace, shape_text
 from regard.scores.score import Score, heads_fit, same_library
 
 Activation = Literal["tanh", "sigmoid", "relu", "leaky_relu"]
@@ -54,7 +53,7 @@ class Additive(Score):
     def __call__(
         self, query: Float[Array, "*batch Q D"], key: Float[Array, "*batch K D"]
     ) -> Float[Array, "*batch Q K"]:
-        xp = array_api_compat.array_namespace(query, key, self.weight)
+        xp = namespace(query, key, self.weight)
         pairs = self._activate(xp, query[..., :, None, :] + key[..., None, :, :])
         weight = xp.astype(self.weight, pairs.dtype, copy=False)
         if weight.ndim == 1:

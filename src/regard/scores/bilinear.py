@@ -3,11 +3,10 @@
 from dataclasses import dataclass
 from typing import Any
 
-import array_api_compat
 from jaxtyping import Float
 
 from regard.errors import ShapeError
-from regard.grid import Array, shape_text
+from regard.grid import Array, namespace, shape_text
 from regard.scores.score import InnerProduct, Score, heads_fit, same_library
 
 
@@ -29,7 +28,7 @@ class Bilinear(Score):
     def lower(
         self, query: Float[Array, "*batch Q E"], key: Float[Array, "*batch K F"]
     ) -> InnerProduct:
-        xp = array_api_compat.array_namespace(query, self.weight)
+        xp = namespace(query, self.weight)
         return InnerProduct(query @ xp.astype(self.weight, query.dtype, copy=False), key, 1.0)
 
     @property

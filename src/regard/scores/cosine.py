@@ -3,12 +3,11 @@
 from dataclasses import dataclass, replace
 from typing import Any
 
-import array_api_compat
 import torch
 from jaxtyping import Float
 
 from regard.errors import RangeError, ShapeError
-from regard.grid import Array, shape_text
+from regard.grid import Array, namespace, shape_text
 from regard.scores.score import InnerProduct, Score, fits, same_features, same_library
 
 
@@ -72,7 +71,7 @@ class Cosine(Score):
 def unit(vectors: Float[Array, "*batch N E"], length: Any = 1.0) -> Float[Array, "*batch N E"]:
     """Vectors of length 1, or of another, in the same directions; a zero vector stays, and passes
     no gradient."""
-    xp = array_api_compat.array_namespace(vectors)
+    xp = namespace(vectors)
     # Dividing by the largest entry first keeps the squares in range; the result does not depend
     # on it, so no gradient needs to pass through it.
     if not vectors.shape[-1]:

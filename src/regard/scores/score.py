@@ -2,11 +2,10 @@
 
 from typing import Any, NamedTuple
 
-import array_api_compat
 from jaxtyping import Float
 
 from regard.errors import KindError, ShapeError
-from regard.grid import Array, shape_text
+from regard.grid import Array, namespace, shape_text
 
 
 class InnerProduct(NamedTuple):
@@ -66,7 +65,7 @@ class Score:
 
 def inner_product(form: InnerProduct) -> Float[Array, "*batch Q K"]:
     """``scale · query'ᵀ key'`` for all pairs: O(Q·K·E) time, O(Q·K) memory."""
-    xp = array_api_compat.array_namespace(form.query, form.key)
+    xp = namespace(form.query, form.key)
     scores = form.query @ xp.matrix_transpose(form.key)
     return scores if form.scale == 1.0 else scores * form.scale
 
@@ -83,7 +82,7 @@ def same_features(name: str, query: Array, key: Array) -> None:
 def same_library(what: str, held: Any, query: Array) -> None:
     """Raise unless what a score holds is an array of the query's library."""
     try:
-        array_api_compat.array_namespace(query, held)
+        namespace(query, held)
     except TypeError:
         raise KindError(
             f"{what} is a {type(held).__module__.split('.')[0]}.{type(held).__name__}, and query "
@@ -94,7 +93,7 @@ def same_library(what: str, held: Any, query: Array) -> None:
 def fits(lead: tuple[int, ...], batch: tuple[int, ...]) -> bool:
     """Whether leading dimensions broadcast into ``batch``, aligned on the right, as in PyTorch."""
     pairs = zip(reversed(lead), reversed(batch), strict=False)
-    return len(lead) <= len(batch) and all(have in (1, want) for have, want in pairs)
+    return len(lead) <= len(batch) and all(have == 1 or have == want for have, want in pairs)
 
 
 def heads_fit(what: str, lead: tuple[int, ...], batch: tuple[int, ...]) -> None:

@@ -16,8 +16,6 @@ Cost: O(Q·K·D) time, about three vector instructions a pair and feature forwar
 of each thread, and ``operator.SCORES_KEPT`` numbers.
 """
 
-from functools import cache
-
 from jaxtyping import Float
 from torch import Tensor
 
@@ -42,8 +40,16 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
     return additive.attend(call, fused)
 
 
-@cache
+_reasons: list[str | None] = []
+
+
 def _broken() -> str | None:
+    if not _reasons:  # not functools.cache, of which torch.compile warns
+        _reasons.append(_tried())
+    return _reasons[0]
+
+
+def _tried() -> str | None:
     try:
         import regard.engines.additive_numba.operator  # noqa: F401
     except Exception as error:  # an installation can be broken in any way; streaming is not
