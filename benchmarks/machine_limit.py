@@ -1,7 +1,7 @@
 """How far is the CPU's kernel of additive attention from what the processor could do at most?
 
-Claims: none. The limit is the processor's rate of vector multiply-adds, measured on all threads with
-nothing else to do, over the vector instructions that a pair and feature needs.
+Claims: none. The limit is the processor's rate of vector multiply-adds, measured on all threads
+with nothing else to do, over the vector instructions that a pair and feature needs.
 
 Run:    python benchmarks/machine_limit.py [--full] [--json] [--strict]
 Method: the multiply-adds of ten independent sums in registers; then attention, forward and forward
