@@ -8,7 +8,7 @@ import regard
 from regard import errors, scores
 from regard.engines.plan import ENGINES
 
-X = torch.zeros(2, 3)
+X = torch.zeros(8, 3)
 
 
 def test_the_order_and_the_reasons_are_told() -> None:
@@ -54,3 +54,12 @@ def test_nobody_can() -> None:
 def test_unknown_engine_lists_the_engines() -> None:
     with pytest.raises(errors.UnknownName, match="auto, .*sdpa, .*streaming, reference"):
         regard.attend(X, X, X, engine="flash")
+
+
+def test_few_queries_of_the_additive_score_stream_unless_asked_otherwise() -> None:
+    score = scores.Additive(torch.ones(3))
+    step = X[:1], X, X
+    plan = regard.plan(*step, score=score)
+    assert plan.engine == "streaming"
+    assert "additive_numba" not in plan.refusals
+    assert regard.plan(*step, score=score, engine="additive_numba").engine == "additive_numba"

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from regard.engines.additive import planes
 from regard.engines.call import Call
+from regard.grid import traced
 from regard.scores import Additive
 
 SCORES_KEPT = 2**20
@@ -123,7 +124,16 @@ def register(name: str, kernel: Kernel) -> Callable[..., Tensor]:
         # Drawn on the way in, so that what is computed again in a backward pass draws the same.
         seed = torch.randint(2**62, ()) if call.dropout_p else None
         pairs = batch * heads * query.shape[2] * key.shape[2]
-        keep = kernel.keeps_scores and call.wants_gradients and pairs <= SCORES_KEPT
+        tensors = (query, key, value, weight, added)
+        recorded = call.wants_gradients and any(x is not None and x.requires_grad for x in tensors)
+        keep = kernel.keeps_scores and recorded and pairs <= SCORES_KEPT
+        if not recorded and type(query) is Tensor and not traced(query):
+            # Nobody watches: the operator would only add its own time, as much as a small call's.
+            alone = Folded(
+                query, key, value, weight, added, start, stop, seed, batch, heads,
+                score.activation, float(score.negative_slope), float(call.dropout_p),
+            )  # fmt: skip
+            return kernel.forward(alone, False)[0]
         return forward(
             query, key, value, weight, added, start, stop, seed, batch, heads,
             score.activation, float(score.negative_slope), float(call.dropout_p), keep,

@@ -1,5 +1,6 @@
 """Which engine computes a call, and why not the others."""
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
 
@@ -16,6 +17,9 @@ ENGINES: dict[str, ModuleType] = {
     "streaming": streaming,
     "reference": reference,
 }
+
+HESITATE: dict[str, Callable[[Call], bool]] = {"additive_numba": additive_numba.hesitate}
+"""Engines that could take a call and had better leave it to the next, unless they are asked for."""
 
 ABOUT = {
     "flex": "torch's FlexAttention, compiled for the mask; linear memory",
@@ -53,8 +57,8 @@ class Plan:
 def choose(call: Call, engine: str = "auto") -> ModuleType:
     """The engine that takes the call, as ``plan`` tells it, without asking those behind it."""
     if engine == "auto":
-        for module in ENGINES.values():
-            if module.refuse(call) is None:
+        for name, module in ENGINES.items():
+            if module.refuse(call) is None and not _hesitates(name, call):
                 return module
     return ENGINES[plan(call, engine).engine]
 
@@ -78,5 +82,9 @@ def plan(call: Call, engine: str = "auto") -> Plan:
         able = [name for name in ENGINES if name not in refusals]
         if not able:
             raise EngineError("no engine can take this call:\n" + str(Plan("", refusals)))
-        engine = able[0]
+        engine = next((name for name in able if not _hesitates(name, call)), able[0])
     return Plan(engine, refusals)
+
+
+def _hesitates(name: str, call: Call) -> bool:
+    return name in HESITATE and HESITATE[name](call)

@@ -89,8 +89,8 @@ def _tiled(call: Call, score: Callable[[Any, Any], Any]) -> Callable[[Tensor, Te
         breadth = blocks.breadth(call)
         small = breadth == 1 and not call.wants_gradients
         at_once = blocks.TILE if small else FEATURES_AT_ONCE * breadth
-        # Two small tiles would cost more than they spare.
-        if per_key * key.shape[-2] <= (2 * at_once if small else at_once):
+        # A few small tiles would cost more than they spare.
+        if per_key * key.shape[-2] <= (4 * at_once if small else at_once):
             return score(query, key)
         length = -(-at_once // per_key)
 

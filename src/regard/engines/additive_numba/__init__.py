@@ -22,6 +22,9 @@ from torch import Tensor
 from regard.engines import additive
 from regard.engines.call import Call
 
+FEW = 4
+"""Queries of a sequence, at most, for which tanh itself is as fast."""
+
 
 def refuse(call: Call) -> str | None:
     """Why this engine cannot take the call; None: it can."""
@@ -31,6 +34,12 @@ def refuse(call: Call) -> str | None:
     if call.query.device.type != "cpu":
         return "it computes on the CPU only"
     return _broken()
+
+
+def hesitate(call: Call) -> bool:
+    """Whether another engine is as good: so few queries share no exponentials, and for one step of
+    a decoder torch's own operations are quicker to begin."""
+    return call.n_queries <= FEW
 
 
 def attend(call: Call) -> Float[Tensor, "*batch Q V"]:

@@ -35,6 +35,7 @@ from regard.engines.additive_numba.lanes import (
     store,
     subtract,
     where_drawn,
+    where_within,
 )
 from regard.engines.additive_numba.product import ROWS, product
 from regard.engines.additive_numba.scores import few_scores, score_tiles
@@ -81,12 +82,19 @@ def _turn_values(values, wide, tiles, width, turned):
 
 @kernel
 def _take_scores(x, scores, plane, row, first, tiles, p, at):
-    """Scores that the forward pass left, −∞ behind the last key."""
+    """Scores that the forward pass left, −∞ where the query may not look."""
     place = (plane * x.n_queries + row) * x.n_keys + first
     start, stop = visible(x, plane, row)
-    for j in range(tiles * WIDTH):
-        there = start <= first + j < stop
-        p[at + j] = scores[place + j] if there else -np.inf
+    nothing = full(p, -np.inf)
+    for tile in range(tiles):
+        here, there, key = at + tile * WIDTH, place + tile * WIDTH, first + tile * WIDTH
+        if key + WIDTH <= x.n_keys:
+            store(p, here, load(scores, there))
+        else:
+            for lane in range(x.n_keys - key):
+                p[here + lane] = scores[there + lane]
+        if key < start or key + WIDTH > stop:
+            store(p, here, where_within(key, start, stop, load(p, here), nothing))
 
 
 @kernel

@@ -57,7 +57,9 @@ def _backward(
     if needs_added and call.added is not None:
         added = added.sum_to_size(call.added.shape)
     first, second, third, fourth = (
-        torch.from_numpy(total.sum(0)).to(like.dtype).view(like.shape)
+        torch.from_numpy(total[0] if len(total) == 1 else total.sum(0))
+        .to(like.dtype)
+        .view(like.shape)
         for total, like in zip(sums, likes, strict=True)
     )
     return first, second, third, fourth, added

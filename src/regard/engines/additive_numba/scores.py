@@ -140,14 +140,31 @@ def _rectified(slope, a, rows, keys, at, tiles, w, w0, features, out, step):
 
 @inline
 def _row_by_row(kind, slope, factor, a, rows, keys, base, w, w0, features, out, step, n):
+    # Four keys take turns, as four queries do above.
+    zero, t = full(a, 0.0), full(a, factor)
+    whole = n - n % 4
     for i in range(rows):
-        for j in range(n):
-            sums = full(a, 0.0)
+        for j in range(0, whole, 4):
+            s0, s1, s2, s3 = zero, zero, zero, zero
+            at = base + j * features
             for d in range(0, features, WIDTH):
-                k = multiply(load(keys, base + j * features + d), full(a, factor))
+                q, v = load(a, i * features + d), load(w, w0 + d)
+                k0, k1 = load(keys, at + d), load(keys, at + features + d)
+                k2, k3 = load(keys, at + 2 * features + d), load(keys, at + 3 * features + d)
+                s0 = fma(v, feature(kind, slope, a, q, multiply(k0, t)), s0)
+                s1 = fma(v, feature(kind, slope, a, q, multiply(k1, t)), s1)
+                s2 = fma(v, feature(kind, slope, a, q, multiply(k2, t)), s2)
+                s3 = fma(v, feature(kind, slope, a, q, multiply(k3, t)), s3)
+            here = i * step + j
+            out[here], out[here + 1] = total(s0), total(s1)
+            out[here + 2], out[here + 3] = total(s2), total(s3)
+        for j in range(whole, n):
+            s0 = zero
+            for d in range(0, features, WIDTH):
+                k = multiply(load(keys, base + j * features + d), t)
                 f = feature(kind, slope, a, load(a, i * features + d), k)
-                sums = fma(load(w, w0 + d), f, sums)
-            out[i * step + j] = total(sums)
+                s0 = fma(load(w, w0 + d), f, s0)
+            out[i * step + j] = total(s0)
 
 
 @kernel
