@@ -1,9 +1,11 @@
 """The CPU's kernels of additive attention: each form of the score, blocks, threads, extremes."""
 
 import multiprocessing
+import os
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -369,3 +371,23 @@ def test_the_second_derivative_is_not_there() -> None:
     (first,) = torch.autograd.grad(output.sum(), inputs[0], create_graph=True)
     with pytest.raises(RuntimeError, match="additive_numba_backward|does not require grad"):
         first.sum().backward()
+
+
+def test_a_broken_file_of_the_cache_is_compiled_anew(tmp_path: Path) -> None:
+    """What a full disk or a killed process leaves."""
+    program = """
+import numpy
+from regard.engines.additive_numba.forms import extremes
+x = numpy.ones(8, numpy.float32)
+print(extremes(x, x, 4).q_high.tolist())
+"""
+    environment = {**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}
+    for _ in range(2):
+        run = subprocess.run(
+            [sys.executable, "-c", program], capture_output=True, text=True, env=environment
+        )
+        assert run.stdout.strip() == "[1.0, 1.0, 1.0, 1.0]", run.stderr
+        kept = list(tmp_path.rglob("*.nb*"))
+        assert kept
+        for file in kept:
+            file.write_bytes(b"junk")

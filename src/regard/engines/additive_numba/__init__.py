@@ -23,7 +23,7 @@ from regard.engines import additive
 from regard.engines.call import Call
 
 FEW = 4
-"""Queries of a sequence, at most, for which tanh itself is as fast."""
+"""Queries of a sequence, at most, for which tanh itself is as fast: keys are taken as they come."""
 
 
 def refuse(call: Call) -> str | None:

@@ -7,6 +7,7 @@ beside torch's, and a forked worker that calls into it is killed.
 
 import hashlib
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -25,8 +26,22 @@ def entry(function: Callable[..., Any]) -> Any:
     compiled: Any = numba.njit(error_model="numpy", nogil=True, cache=True)(function)
     # Numba looks at the age of the function's own file alone, and would keep what it compiled of
     # the others when they change.
-    compiled._cache._cache_file._source_stamp = _stamp()
+    cache = compiled._cache
+    cache._cache_file._source_stamp = _stamp()
+    # A file that a full disk or a killed process broke is no reason to fail: compile again.
+    load, save = cache.load_overload, cache.save_overload
+    cache.load_overload = lambda *call: _or_nothing(load, call, cache)
+    cache.save_overload = lambda *call: _or_nothing(save, call, cache)
     return compiled
+
+
+def _or_nothing(step: Callable[..., Any], call: tuple[Any, ...], cache: Any) -> Any:
+    try:
+        return step(*call)
+    except Exception:
+        with suppress(OSError):
+            cache.flush()
+        return None
 
 
 def _stamp() -> str:

@@ -4,6 +4,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from regard.engines.additive_numba import FEW
 from regard.engines.additive_numba.compiled import kernel
 from regard.engines.additive_numba.exponential import exponential
 from regard.engines.additive_numba.lanes import (
@@ -15,7 +16,7 @@ from regard.engines.additive_numba.lanes import (
     subtract,
 )
 from regard.engines.additive_numba.product import ROWS
-from regard.engines.additive_numba.scores import DIRECT, FEW, ONE
+from regard.engines.additive_numba.scores import DIRECT, ONE
 
 
 class Inputs(NamedTuple):

@@ -7,11 +7,10 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from regard.engines.additive_numba import threads
+from regard.engines.additive_numba import FEW, threads
 from regard.engines.additive_numba.forms import Extremes, are_short, extremes, forms, is_long
 from regard.engines.additive_numba.inputs import Inputs
 from regard.engines.additive_numba.lanes import WIDTH
-from regard.engines.additive_numba.scores import FEW
 from regard.engines.additive_operator import Folded
 
 PER_THREAD = 2**20

@@ -31,9 +31,6 @@ from regard.engines.additive_numba.product import ROWS
 EIGHT, FOUR, ONE, DIRECT, RECTIFIER = 8, 4, 1, 0, -1
 """Kinds of score: features that share a reciprocal, r from q + k itself, a rectifier of q + k."""
 
-FEW = 4
-"""Queries of a plane, at most, that take the keys as they come."""
-
 
 @inline
 def _sum_of_fractions(a, row, keys, at, c, c0, features, out, place, step, group):
