@@ -14,12 +14,12 @@ from jaxtyping import Float
 from regard.biases import Bias
 from regard.engines import summaries
 from regard.engines.call import Call, Parts
-from regard.engines.heads import Heads, of_heads, taken
-from regard.engines.plan import ENGINES, Plan, choose
+from regard.engines.heads import Heads, of_heads
+from regard.engines.plan import Plan, choose, with_weights, writer
 from regard.engines.plan import plan as plan_call
 from regard.engines.summaries import TopWeights
 from regard.errors import KindError, RangeError
-from regard.grid import Array
+from regard.grid import Array, taken
 from regard.masks import Mask
 from regard.normalizers import Normalizer
 from regard.scores import AnyScore
@@ -108,12 +108,12 @@ def attend(  # noqa: PLR0913
     """
     parts = Parts.of(score, bias, mask, normalizer)
     call = Call.of(query, key, value, parts, dropout_p=dropout_p, enable_gqa=enable_gqa)
-    output = choose(call, engine).attend(call)
-    output = output[..., 0, :] if call.single else output
+    chosen = choose(call, engine)
     if not return_weights:
-        return output
-    rows = _weights(call, range(call.n_queries))
-    return output, rows[..., 0, :] if call.single else rows
+        output = chosen.attend(call)
+        return output[..., 0, :] if call.single else output
+    output, rows = with_weights(call, chosen)
+    return (output[..., 0, :], rows[..., 0, :]) if call.single else (output, rows)
 
 
 def weights(  # noqa: PLR0913
@@ -157,7 +157,7 @@ def weights(  # noqa: PLR0913
     """
     parts = Parts.of(score, bias, mask, normalizer)
     call, order = _some_heads(Call.of(query, key, None, parts, enable_gqa=enable_gqa), heads)
-    rows = _ordered(_weights(call, _rows(call, queries)), order, -3)
+    rows = _ordered(writer(call).weights(call, _rows(call, queries)), order, -3)
     return rows[..., 0, :] if call.single else rows
 
 
@@ -273,11 +273,6 @@ def plan(  # noqa: PLR0913
     parts = Parts.of(score, bias, mask, normalizer)
     call = Call.of(query, key, value, parts, dropout_p=dropout_p, enable_gqa=enable_gqa)
     return plan_call(call, engine)
-
-
-def _weights(call: Call, queries: range) -> Weights:
-    # The first engine that can also writes weights down; a fused kernel has none to give.
-    return ENGINES["streaming" if call.is_torch else "reference"].weights(call, queries)
 
 
 def _rows(call: Call, queries: slice) -> range:

@@ -149,3 +149,18 @@ class Grid:
 def shape_text(shape: tuple[int, ...]) -> str:
     """``(2, 3)`` for messages, also where a size is symbolic."""
     return f"({', '.join(map(str, shape))}{',' if len(shape) == 1 else ''})"
+
+
+def some_heads(array: Any, heads: list[int], axis: int) -> Any:
+    """The parts of an array that belong to some heads; itself, where all heads share it."""
+    if array.ndim < -axis or array.shape[axis] == 1:
+        return array
+    return taken(array, heads, axis)
+
+
+def taken(array: Any, places: list[int], axis: int) -> Any:
+    """Some of an array along an axis, in the order given."""
+    if places == list(range(array.shape[axis])):
+        return array
+    xp, device = namespace(array), array_api_compat.device(array)
+    return xp.take(array, xp.asarray(places, dtype=xp.int64, device=device), axis=axis)

@@ -5,30 +5,53 @@ import math
 import pytest
 import torch
 
-from regard import masks
-from regard.errors import ShapeError, UnknownName
+from regard import masks, scores
+from regard.errors import RangeError, ShapeError, UnknownName
 from regard.nn import Attention
 
 FORMULAS = {
-    "bahdanau": lambda a, q, k: a.weight @ torch.tanh(a.query.weight @ q + a.key.weight @ k),
-    "luong_general": lambda a, q, k: q @ a.weight @ k,
-    "dot": lambda a, q, k: q @ k,
-    "scaled_dot": lambda a, q, k: q @ k / math.sqrt(len(q)),
-    "cosine": lambda a, q, k: q @ k / (q.norm() * k.norm()),
+    "bahdanau": lambda s, q, k, j: s.weight @ torch.tanh(s.query.weight @ q + s.key.weight @ k),
+    "normalized_additive": lambda s, q, k, j: (
+        s.gain
+        * (s.weight / s.weight.norm())
+        @ torch.tanh(s.query.weight @ q + s.key.weight @ k + s.bias)
+        + s.offset
+    ),
+    "luong_general": lambda s, q, k, j: q @ s.weight @ k,
+    "luong_location": lambda s, q, k, j: q @ s.weight[:, j],
+    "dot": lambda s, q, k, j: q @ k,
+    "scaled_dot": lambda s, q, k, j: q @ k / math.sqrt(len(q)),
+    "cosine": lambda s, q, k, j: q @ k / (q.norm() * k.norm()),
+    "distance": lambda s, q, k, j: -((q - k) ** 2).sum() / 2,
+    "trilinear": lambda s, q, k, j: (
+        s.key_weight @ k + s.query_weight @ q + s.product_weight @ (q * k)
+    ),
+    "symmetric_relu": lambda s, q, k, j: (
+        (s.projection @ q).relu() @ torch.diag(s.diagonal) @ (s.projection @ k).relu()
+    ),
 }
+UNLIKE = ("bahdanau", "normalized_additive", "luong_general", "luong_location")
+
+
+def test_every_score_by_its_name() -> None:
+    assert {scores.canonical(name) for name in FORMULAS} == set(scores.SCORES)
 
 
 @pytest.mark.parametrize("score", FORMULAS)
 def test_equals_the_formula_in_loops(score):
-    matched = score not in ("bahdanau", "luong_general")
-    attention = Attention(4, 4 if matched else 6, score=score, features=5).double()
+    width = 6 if score in UNLIKE else 4
+    attention = Attention(4, width, score=score, features=5, places=9).double()
+    for parameter in attention.parameters():
+        torch.nn.init.normal_(parameter)
     query = torch.randn(2, 3, 4, dtype=torch.float64)
-    key = torch.randn(2, 7, 4 if matched else 6, dtype=torch.float64)
+    key = torch.randn(2, 7, width, dtype=torch.float64)
     lengths = [7, 2]
     output, weights = attention(query, key, mask=masks.padding(lengths), return_weights=True)
     for b, length in enumerate(lengths):
         for i in range(3):
-            raw = [FORMULAS[score](attention, query[b, i], key[b, j]) for j in range(length)]
+            raw = [
+                FORMULAS[score](attention.score, query[b, i], key[b, j], j) for j in range(length)
+            ]
             expected = torch.stack(raw).softmax(0)
             torch.testing.assert_close(weights[b, i, :length], expected)
             torch.testing.assert_close(output[b, i], expected @ key[b, :length])
@@ -37,7 +60,9 @@ def test_equals_the_formula_in_loops(score):
 
 @pytest.mark.parametrize("score", FORMULAS)
 def test_gradients_reach_every_parameter_and_both_inputs(score):
-    attention = Attention(3, score=score, features=2).double()
+    attention = Attention(3, score=score, features=2, places=4).double()
+    for parameter in attention.parameters():
+        torch.nn.init.normal_(parameter)
     query, key = (torch.randn(1, n, 3, dtype=torch.float64, requires_grad=True) for n in (2, 4))
     value = torch.randn(1, 4, 2, dtype=torch.float64)
 
@@ -75,7 +100,7 @@ def test_a_module_of_the_users_is_trained_with_it():
 
     attention = Attention(4, score=Distance())
     attention(torch.randn(1, 2, 4), torch.randn(1, 3, 4)).sum().backward()
-    assert dict(attention.named_parameters())["score.sharpness"].grad.abs() > 0
+    assert dict(attention.named_parameters())["score.score.sharpness"].grad.abs() > 0
 
 
 def test_refuses():
@@ -87,3 +112,5 @@ def test_refuses():
         Attention(4, 6)(torch.zeros(2, 3, 4), torch.zeros(2, 5, 4))
     with pytest.raises(ShapeError, match="query_features == key_features, and they are 4 and 6"):
         Attention(4, 6, score="dot")
+    with pytest.raises(RangeError, match="say places, the largest number of keys"):
+        Attention(4, score="location")

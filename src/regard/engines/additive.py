@@ -6,6 +6,7 @@ and a bias, is evaluated for a block of queries at a time, and so is the block.
 """
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import prod
 
 import torch
@@ -18,7 +19,8 @@ from regard.engines.formula import allowed_and_bias, seen, shield
 from regard.grid import Grid
 from regard.masks import Spans
 from regard.normalizers import softmax
-from regard.scores import Additive
+from regard.scores import Additive, Score
+from regard.scores.additive import AdditiveForm
 
 Fused = Callable[..., Tensor]
 """``f(call, query, key, value, weight, added, start, stop)`` of folded tensors gives the output,
@@ -30,15 +32,16 @@ def refuse(call: Call) -> str | None:
     score = call.parts.score
     if not call.is_torch:
         return "it computes torch tensors only"
-    if not isinstance(score, Additive):
+    if not isinstance(score, Score) or not score.is_additive:
+        if isinstance(score, Additive):
+            return "the score is a class of its own, and may compute something else"
         return "the score is not additive"
-    if type(score) is not Additive:
-        return "the score is a class of its own, and may compute something else"
     if call.parts.normalizer is not softmax:
         return "the normalizer is not softmax"
     if under_grad():
         return "the gradients of torch.func do not see into operators that are not torch's own"
-    if score.activation == "leaky_relu" and score.negative_slope < 0:
+    sloped = isinstance(score, Additive) and score.activation == "leaky_relu"
+    if sloped and score.negative_slope < 0:
         return "the slope of its activation is negative"
     if not (call.query.numel() and call.key.numel() and call.value.numel()):
         return "there is nothing to compute: a dimension is 0"
@@ -47,7 +50,7 @@ def refuse(call: Call) -> str | None:
 
 def attend(call: Call, fused: Fused) -> Float[Tensor, "*batch Q V"]:
     """weights @ value: at once, or in blocks of queries where a mask or a bias has to be made."""
-    mask, everything = call.parts.mask, range(call.n_queries)
+    call, mask, everything = _plain(call), call.parts.mask, range(call.n_queries)
     spans = None if mask is None else mask.spans(call.grid)
     if call.parts.bias is None and (mask is None or spans is not None):
         return _run(call, fused, call.query, call.key, call.value, None, spans)
@@ -66,6 +69,18 @@ def attend(call: Call, fused: Fused) -> Float[Tensor, "*batch Q V"]:
 
     cuts = blocks.cut(call, everything, _tile_entries_per_row(call))
     return blocks.run(call, everything, cuts, compute)
+
+
+def _plain(call: Call) -> Call:
+    """The call with its score in the additive form."""
+    assert isinstance(call.parts.score, Score)
+    form: AdditiveForm = call.parts.score.additive()
+    if form.score is call.parts.score:
+        return call
+    query, parts = call.query, replace(call.parts, score=form.score)
+    if form.shift is not None:
+        query = query + form.shift.to(query.dtype)[..., None, :]
+    return replace(call, query=query, parts=parts)
 
 
 def _tile_entries_per_row(call: Call) -> int:

@@ -17,7 +17,7 @@ from regard.engines.call import Call
 from regard.engines.recompute import remembered
 from regard.engines.scratch import Scratch, tidy
 from regard.grid import Grid
-from regard.normalizers import NORMALIZERS, softmax
+from regard.normalizers import softmax
 from regard.scores import Score
 
 PAIRS_AT_ONCE = 2**20
@@ -86,9 +86,9 @@ def cut_rows(call: Call, queries: range) -> list[Block]:
 
 
 def numbers_per_pair(call: Call) -> int:
-    """1 for an inner product; the features that other scores make of a pair, as a rule."""
+    """1, or the features that a pairwise score makes of a pair, as a rule."""
     score = call.parts.score
-    if isinstance(score, Score) and score.is_inner_product:
+    if isinstance(score, Score) and not score.pairwise:
         return 1
     return max(call.query.shape[-1], call.key.shape[-1], 1)
 
@@ -176,12 +176,8 @@ def again(call: Call, function: Callable[..., Any], *arguments: Any) -> Any:
     """``function(*arguments)``, computed again in the backward pass instead of kept."""
     if not call.wants_gradients:
         return function(*arguments)
-    # What a user's function draws at random has to be drawn again.
-    draws = (
-        call.dropout_p > 0
-        or not isinstance(call.parts.score, Score)
-        or call.parts.normalizer not in NORMALIZERS.values()
-    )
+    # What was drawn at random has to be drawn again.
+    draws = call.dropout_p > 0 or call.draws
     return remembered(function, *arguments, device=call.query.device, draws=draws)
 
 

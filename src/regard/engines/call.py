@@ -162,6 +162,12 @@ class Call:
         return self.xp.reshape(spread, (*lead, heads * self.groups, length, features))
 
     @property
+    def draws(self) -> bool:
+        """Whether the weights may be drawn at random; functions of the user's cannot be asked."""
+        score, normalizer = self.parts.score, self.parts.normalizer
+        return not isinstance(score, Score) or score.draws or normalizers.draws(normalizer)
+
+    @property
     def wants_gradients(self) -> bool:
         """Whether autograd records; a function's closures cannot be asked, so: whether it is on."""
         return self.is_torch and torch.is_grad_enabled()

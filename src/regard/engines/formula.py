@@ -230,7 +230,7 @@ def _what(thing: Any) -> str:
     return kind if dtype is None else f"{kind} of {dtype}"
 
 
-def score_of(call: Call, queries: range) -> Callable[[Any, Any], Any]:
-    """The call's score for a block of its queries."""
+def score_of(call: Call, grid: Grid) -> Callable[[Any, Any], Any]:
+    """The call's score for a rectangle."""
     score = call.parts.score
-    return score.rows(queries) if isinstance(score, Score) else score
+    return score.at(grid.queries, grid.keys) if isinstance(score, Score) else score

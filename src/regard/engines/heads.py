@@ -4,18 +4,16 @@ Heads are the third dimension from the right, those of the queries where several
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from operator import index
 from typing import Any
-
-import array_api_compat
 
 from regard.biases import Bias
 from regard.engines.call import Call, Parts
 from regard.errors import KindError, RangeError
-from regard.grid import Grid, namespace
+from regard.grid import Grid, some_heads
 from regard.masks import Extent, Mask
-from regard.scores import Additive, AnyScore, Bilinear, Cosine, Score
+from regard.scores import Score
 
 Heads = Sequence[int] | slice
 
@@ -62,20 +60,20 @@ def _cut(call: Call, heads: list[int]) -> Call:
     parts, mask, bias = call.parts, call.parts.mask, call.parts.bias
     whole = call.grid
     cut = Parts(
-        _score(parts.score, heads),
+        parts.score.of_heads(heads) if isinstance(parts.score, Score) else parts.score,
         None if bias is None else _Bias(bias, whole, heads, rules_out=bias.rules_out),
         None if mask is None else _Mask(mask, whole, heads),
         parts.normalizer,
     )
     of_keys = [head // call.groups for head in heads]
-    query, key = _taken(call.query, heads, -3), _taken(call.key, of_keys, -3)
+    query, key = some_heads(call.query, heads, -3), some_heads(call.key, of_keys, -3)
     batch = (*call.batch[:-1], len(heads))
     if isinstance(cut.score, Score):
         cut.score.check(query, key, batch)
     return Call(
         query=query,
         key=key,
-        value=None if call.value is None else _taken(call.value, of_keys, -3),
+        value=None if call.value is None else some_heads(call.value, of_keys, -3),
         parts=cut,
         dropout_p=call.dropout_p,
         groups=1,
@@ -83,32 +81,6 @@ def _cut(call: Call, heads: list[int]) -> Call:
         single=call.single,
         xp=call.xp,
     )
-
-
-def _taken(array: Any, heads: list[int], axis: int) -> Any:
-    if array.ndim < -axis or array.shape[axis] == 1:
-        return array  # all heads share it
-    return taken(array, heads, axis)
-
-
-def taken(array: Any, places: list[int], axis: int) -> Any:
-    """Some of an array along an axis, in the order given."""
-    if places == list(range(array.shape[axis])):
-        return array
-    xp, device = namespace(array), array_api_compat.device(array)
-    return xp.take(array, xp.asarray(places, dtype=xp.int64, device=device), axis=axis)
-
-
-def _score(score: AnyScore, heads: list[int]) -> AnyScore:
-    """The score of some heads, where it holds numbers for each."""
-    match score:
-        case Additive():
-            return replace(score, weight=_taken(score.weight, heads, -2))
-        case Bilinear():
-            return replace(score, weight=_taken(score.weight, heads, -3))
-        case Cosine() if not isinstance(score.scale, int | float):
-            return replace(score, scale=_taken(score.scale, heads, -2))
-    return score
 
 
 @dataclass(frozen=True, eq=False)
@@ -125,7 +97,7 @@ class _Mask(Mask):
 
     def tile(self, grid: Grid) -> Any:
         tile = self.inner.tile(self.whole.at(grid.queries, grid.keys))
-        return _taken(tile, self.heads, -3)
+        return some_heads(tile, self.heads, -3)
 
     def extent(self, grid: Grid) -> Extent:
         return self.inner.extent(self.whole.at(grid.queries, grid.keys))
@@ -142,4 +114,4 @@ class _Bias(Bias):
 
     def tile(self, grid: Grid) -> Any:
         tile = self.inner.tile(self.whole.at(grid.queries, grid.keys))
-        return _taken(tile, self.heads, -3)
+        return some_heads(tile, self.heads, -3)

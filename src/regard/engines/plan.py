@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import ModuleType
+from typing import Any
 
 from regard.engines import additive_numba, additive_triton, flex, reference, sdpa, streaming
 from regard.engines.call import Call
+from regard.engines.recompute import random_states, set_random_states
 from regard.errors import EngineError, UnknownName
 
 # In order of preference.
@@ -18,7 +20,10 @@ ENGINES: dict[str, ModuleType] = {
     "reference": reference,
 }
 
-HESITATE: dict[str, Callable[[Call], bool]] = {"additive_numba": additive_numba.hesitate}
+HESITATE: dict[str, Callable[[Call], bool]] = {
+    "sdpa": sdpa.hesitate,
+    "additive_numba": additive_numba.hesitate,
+}
 """Engines that could take a call and had better leave it to the next, unless they are asked for."""
 
 ABOUT = {
@@ -84,6 +89,28 @@ def plan(call: Call, engine: str = "auto") -> Plan:
             raise EngineError("no engine can take this call:\n" + str(Plan("", refusals)))
         engine = next((name for name in able if not _hesitates(name, call)), able[0])
     return Plan(engine, refusals)
+
+
+def writer(call: Call) -> ModuleType:
+    """The engine that writes weights down; a fused kernel has none to give."""
+    return streaming if call.is_torch else reference
+
+
+def with_weights(call: Call, engine: ModuleType) -> tuple[Any, Any]:
+    """The output of an engine, and the weights that it used."""
+    everything = range(call.n_queries)
+    if not call.draws or not call.is_torch:
+        return engine.attend(call), writer(call).weights(call, everything)
+    # The weights are drawn again as they were for the output, by the same engine, and what is drawn
+    # afterwards is what would have been drawn without them.
+    device = call.query.device
+    before = random_states(device)
+    output = engine.attend(call)
+    after = random_states(device)
+    set_random_states(device, before)
+    weights = (engine if hasattr(engine, "weights") else writer(call)).weights(call, everything)
+    set_random_states(device, after)
+    return output, weights
 
 
 def _hesitates(name: str, call: Call) -> bool:

@@ -41,5 +41,5 @@ def _weights(call: Call, queries: range) -> tuple[Any, Any]:
         return call.xp.zeros(shape, dtype=call.query.dtype, device=grid.device), None
     query = call.query[..., queries.start : queries.stop, :]
     key = call.per_query_head(call.key)
-    weight, allowed = weigh(call, grid, query, key, score_of(call, queries))
+    weight, allowed = weigh(call, grid, query, key, score_of(call, grid))
     return call.xp.broadcast_to(weight, (*call.batch, *weight.shape[-2:])), allowed

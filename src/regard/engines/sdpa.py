@@ -45,6 +45,12 @@ def refuse(call: Call) -> str | None:
     return None
 
 
+def hesitate(call: Call) -> bool:
+    """Whether another engine keeps digits that the inner-product form would lose."""
+    score = call.parts.score
+    return isinstance(score, Score) and score.loses(call.query, call.key)
+
+
 def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
     """weights @ value, fused."""
     mask, bias, score = call.parts.mask, call.parts.bias, call.parts.score
@@ -55,6 +61,7 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
         # Torch has a flag for the triangle. What lies to the right of it, nobody sees: cut it off.
         keys = range(min(call.n_keys, call.n_queries))
         key, value = blocks.part_of(call.key, keys), blocks.part_of(call.value, keys)
+        score = score.at(range(call.n_queries), keys)
         return _fused(call, score, (call.query, key, value), None, True)
 
     def compute(grid: Grid, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
@@ -64,12 +71,12 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
         query, key = shield(call, query, key, allowed)
         parts = query, key, seen(call, value, allowed)
         if allowed is None:
-            return _fused(call, score.rows(grid.queries), parts, added, False)
+            return _fused(call, score.at(grid.queries, grid.keys), parts, added, False)
         sees = allowed.any(-1, keepdim=True)
         # A row of −∞ has no softmax: let a blind query see everything, and drop what it saw.
         open_to = allowed | ~sees
         added = open_to if added is None else torch.where(open_to, added, -torch.inf)
-        output = _fused(call, score.rows(grid.queries), parts, added, False)
+        output = _fused(call, score.at(grid.queries, grid.keys), parts, added, False)
         return torch.where(sees, output, 0.0)
 
     everything = range(call.n_queries)

@@ -54,6 +54,8 @@ def weights(call: Call, queries: range) -> Float[Tensor, "*batch q K"]:
 
     def compute(grid: Grid, query: Tensor, key: Tensor, _: None) -> Tensor:
         weight = weigh(call, grid, query, key, scratch)[0].to(call.query.dtype)
+        if call.draws and call.dropout_p:
+            F.dropout(weight, call.dropout_p)  # as attend draws before the next block does
         around = (grid.keys.start, call.n_keys - grid.keys.stop)
         return F.pad(weight, around).expand(*call.batch, len(grid.queries), call.n_keys)
 
@@ -75,8 +77,8 @@ def weigh(
     if not len(grid.keys) or not len(grid.queries):
         # Nothing, but it still hangs on query and key, so that backward finds its way.
         return query.sum(-1)[..., :, None] + call.per_query_head(key).sum(-1)[..., None, :], None
-    score = score_of(call, grid.queries)
-    if not (isinstance(score, Score) and score.is_inner_product):
+    score = score_of(call, grid)
+    if not isinstance(score, Score) or score.pairwise:
         score = _tiled(call, score)
     return formula.weigh(call, grid, query, call.per_query_head(key), score, scratch)
 
@@ -94,12 +96,18 @@ def _tiled(call: Call, score: Callable[[Any, Any], Any]) -> Callable[[Tensor, Te
             return score(query, key)
         length = -(-at_once // per_key)
 
-        def tile(query: Tensor, key: Tensor) -> Tensor:
+        def tile(keys: range, query: Tensor, key: Tensor) -> Tensor:
             if call.wants_gradients:
                 tidy(per_key * key.shape[-2])
+            if isinstance(score, Score):
+                return score.at(range(query.shape[-2]), keys)(query, key)
             return score(query, key)
 
-        tiles = [blocks.again(call, tile, query, part) for part in key.split(length, dim=-2)]
+        tiles, place = [], 0
+        for part in key.split(length, dim=-2):
+            keys = range(place, place + part.shape[-2])
+            tiles.append(blocks.again(call, tile, keys, query, part))
+            place = keys.stop
         return torch.cat(tiles, dim=-1)
 
     return on_tiles

@@ -78,7 +78,7 @@ def _weigh(call: Call, grid: Grid, query: Any, key: Any, scratch: Any) -> tuple[
     if not len(grid.queries) or not len(grid.keys):
         shape = (*call.batch, len(grid.queries), len(grid.keys))
         return call.xp.zeros(shape, dtype=query.dtype, device=grid.device), None
-    return weigh(call, grid, query, call.per_query_head(key), score_of(call, grid.queries))
+    return weigh(call, grid, query, call.per_query_head(key), score_of(call, grid))
 
 
 def _top(xp: Any, weight: Any, allowed: Any, k: int) -> tuple[Any, Any]:

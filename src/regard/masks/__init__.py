@@ -18,10 +18,11 @@ from typing import Any
 
 from jaxtyping import Bool, Int
 
-from regard.errors import KindError, RangeError, UnknownName
+from regard.errors import KindError, RangeError
 from regard.grid import Array
 from regard.masks.mask import And, Extent, Mask, Not, Or, Spans
-from regard.masks.rules import Align, Dense, Padding, Predicate, Segments, Window
+from regard.masks.rules import Dense, Padding, Predicate, Segments, Window
+from regard.positions import Align, Positions, aligned
 
 
 def causal(
@@ -43,7 +44,7 @@ def causal(
     tensor([[0.5000, 0.5000, 0.0000],
             [0.3333, 0.3333, 0.3333]])
     """
-    return Window(None, 0, _align(align), query_positions, key_positions)
+    return Window(None, 0, Positions(aligned(align), query_positions, key_positions))
 
 
 def window(
@@ -69,7 +70,7 @@ def window(
             raise KindError(f"masks.window wants {name} as a number of tokens, not {width!r}")
         if width is not None and width < 0:
             raise RangeError(f"masks.window wants {name} ≥ 0 tokens, and {name} is {width}")
-    return Window(before, after, _align(align), query_positions, key_positions)
+    return Window(before, after, Positions(aligned(align), query_positions, key_positions))
 
 
 def padding(lengths: Int[Array, "*batch"] | list[int]) -> Mask:
@@ -128,12 +129,6 @@ def predicate(function: Callable[[Any, Any], Any]) -> Mask:
 
 def _dtype(values: object) -> str:
     return str(getattr(values, "dtype", None)).rpartition(".")[2]
-
-
-def _align(align: str) -> Align:
-    if align not in ("end", "start"):
-        raise UnknownName(f"align is 'end' or 'start', not {align!r}")
-    return align  # pyright: ignore[reportReturnType]
 
 
 __all__ = [

@@ -3,15 +3,14 @@
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 from jaxtyping import Bool, Int
 
 from regard.errors import KindError, ShapeError
 from regard.grid import Array, Grid, shape_text, traced
 from regard.masks.mask import Extent, Mask, Spans
-
-Align = Literal["end", "start"]
+from regard.positions import Positions
 
 
 def _clip(xp: Any, x: Any, low: int, high: int) -> Any:
@@ -25,35 +24,23 @@ class Window(Mask):
 
     before: int | None
     after: int | None
-    align: Align
-    query_positions: Any = None
-    key_positions: Any = None
+    positions: Positions
 
     @property
     def sized(self) -> bool:
-        return self.query_positions is not None or self.key_positions is not None
+        return self.positions.given
 
     def tile(self, grid: Grid) -> Bool[Array, "*#batch q k"]:
-        query = self._positions(grid)
-        if self.key_positions is None:
-            key = grid.indices(grid.keys)[None, :]
-        else:
-            key = grid.per_key(self.key_positions, "key_positions")
+        query, key = self.positions.of_queries(grid), self.positions.of_keys(grid)
         if self.before is None:
             return key <= query + self.after if self.after is not None else key == key
         near = key >= query - self.before
         return near if self.after is None else near & (key <= query + self.after)
 
-    def _positions(self, grid: Grid) -> Int[Array, "*#batch q 1"]:
-        if self.query_positions is not None:
-            return grid.per_query(self.query_positions, "query_positions")
-        offset = grid.n_keys - grid.n_queries if self.align == "end" else 0
-        return grid.indices(grid.queries)[:, None] + offset
-
     def spans(self, grid: Grid) -> Spans | None:
-        if self.key_positions is not None:
+        if self.positions.key_positions is not None:
             return None
-        query, keys, xp = self._positions(grid), grid.n_keys, grid.xp
+        query, keys, xp = self.positions.of_queries(grid), grid.n_keys, grid.xp
         low = xp.zeros_like(query) if self.before is None else query - self.before
         high = xp.full_like(query, keys) if self.after is None else query + self.after + 1
         return Spans(_clip(xp, low, 0, keys), _clip(xp, high, 0, keys))
@@ -62,7 +49,7 @@ class Window(Mask):
         keys = grid.n_keys
         if self.sized:
             return Extent(self._keys_near(grid), full=False)
-        offset = keys - grid.n_queries if self.align == "end" else 0
+        offset = self.positions.offset(grid)
         first, last = grid.queries.start + offset, grid.queries.stop - 1 + offset
 
         def reach(position: int) -> tuple[int, int]:
@@ -77,13 +64,11 @@ class Window(Mask):
         """Keys within the window of any query of the rectangle, by the positions given."""
         everything, xp = range(grid.n_keys), grid.xp
         # Asking a GPU for numbers would make it wait.
-        if "cpu" not in str(grid.device) or traced(self.query_positions, self.key_positions):
+        given = self.positions.query_positions, self.positions.key_positions
+        if "cpu" not in str(grid.device) or traced(*given):
             return everything
-        query, rows = self._positions(grid), grid.at(grid.queries, everything)
-        if self.key_positions is None:
-            key = grid.indices(everything)[None, :]
-        else:
-            key = rows.per_key(self.key_positions, "key_positions")
+        query = self.positions.of_queries(grid)
+        key = self.positions.of_keys(grid.at(grid.queries, everything))
         if not len(everything) or not math.prod(query.shape):
             return everything
         near = xp.ones_like(key, dtype=xp.bool)
@@ -95,7 +80,7 @@ class Window(Mask):
         return range(int(found[0]), int(found[-1]) + 1) if len(found) else range(0)
 
     def is_triangle(self, grid: Grid) -> bool:
-        straight = self.align == "start" or grid.n_queries == grid.n_keys
+        straight = self.positions.align == "start" or grid.n_queries == grid.n_keys
         return straight and self.before is None and self.after == 0 and not self.sized
 
 

@@ -1,9 +1,7 @@
 """Attention that owns what it learns: the projections and the tensors of its score."""
 
-import math
 from typing import Literal, overload
 
-import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -12,29 +10,35 @@ from regard.biases import Bias
 from regard.errors import ShapeError
 from regard.grid import shape_text
 from regard.masks import Mask
+from regard.nn.learned_score import LearnedScore
 from regard.normalizers import Normalizer
 from regard.normalizers import named as named_normalizer
-from regard.scores import Additive, AnyScore, Bilinear, canonical, named
+from regard.scores import AnyScore
 
 
 class Attention(nn.Module):
     """One attention with a score of its own: Bahdanau's, Luong's, or any other by name.
 
-        additive    vᵀ tanh(W q + U k)      W (D, E), U (D, F), v (D), no biases
-        bilinear    qᵀ W k                  W (E, F)
-        dot, scaled_dot, cosine             nothing learned: E = F
+        additive              vᵀ tanh(W q + U k)                    W (D, E), U (D, F), v (D)
+        normalized_additive   g vᵀ/‖v‖ tanh(W q + U k + b) + r      W, U, v, b (D), g, r
+        bilinear              qᵀ W k                                W (E, F)
+        trilinear             w₁ᵀk + w₂ᵀq + w₃ᵀ(q ∘ k)              w₁, w₂, w₃ (E), E = F
+        symmetric_relu        ReLU(Uq)ᵀ D ReLU(Uk)                  U (D, E), D (D), E = F
+        location              (W q)_j                               W (E, places)
+        dot, scaled_dot, cosine, distance                           nothing learned: E = F
 
     Source:  Bahdanau, Cho, Bengio 2015 (arXiv:1409.0473), App. A.1.2; Luong, Pham, Manning 2015
-             (arXiv:1508.04025), §3.1
+             (arXiv:1508.04025), §3.1; and those of ``regard.scores``
     Departs: initialised as torch's linear layers are, not from N(0, 0.001²)
     Cost:    that of ``attend``; ``project`` is done once for keys that are read many times.
 
     Args:
         query_features: E.
         key_features: F; None: E.
-        score: a name, an author's name, or a function of query and key (its own tensors, if it
-            is a module, are trained with this layer).
-        features: D of the additive score; None: E.
+        score: a name, an author's name, a score, or a function of query and key (its own tensors,
+            if it is a module, are trained with this layer).
+        features: D of the additive scores and of symmetric_relu; None: E.
+        places: of the location score, the largest number of keys.
         normalizer: as in ``attend``.
         dropout: probability with which a weight is dropped in training.
 
@@ -51,37 +55,22 @@ class Attention(nn.Module):
         *,
         score: AnyScore | str = "additive",
         features: int | None = None,
+        places: int | None = None,
         normalizer: Normalizer | str = "softmax",
         dropout: float = 0.0,
     ) -> None:
         super().__init__()
-        key_features = query_features if key_features is None else key_features
-        features = query_features if features is None else features
-        self.score = canonical(score) if isinstance(score, str) else score
-        self.query_features, self.key_features = query_features, key_features
+        self.score = LearnedScore(
+            score, query_features, key_features, features=features, places=places
+        )
+        self.query_features = query_features
+        self.key_features = query_features if key_features is None else key_features
         self.normalizer, self.dropout = named_normalizer(normalizer), dropout
-        self.query: nn.Module = nn.Identity()
-        self.key: nn.Module = nn.Identity()
-        self.weight: nn.Parameter | None = None
-        if self.score == "additive":
-            self.query = nn.Linear(query_features, features, bias=False)
-            self.key = nn.Linear(key_features, features, bias=False)
-            self.weight = nn.Parameter(torch.empty(features).uniform_(-1, 1) / math.sqrt(features))
-        elif self.score == "bilinear":
-            self.weight = nn.Parameter(torch.empty(query_features, key_features))
-            nn.init.xavier_uniform_(self.weight)
-        elif isinstance(self.score, str):
-            named(self.score)
-        if key_features != query_features and self.score in ("dot", "scaled_dot", "cosine"):
-            raise ShapeError(
-                f"the {self.score} score needs query_features == key_features, and they are "
-                f"{query_features} and {key_features}: take score='bilinear' or 'additive'"
-            )
 
     def project(self, key: Float[Tensor, "*batch K F"]) -> Float[Tensor, "*batch K D"]:
         """What ``read`` takes for keys: computed once, read at every step of a decoder."""
         self._check(key, self.key_features, "key (…, K, F)")
-        return self.key(key)
+        return self.score.key(key)
 
     def _check(self, array: Tensor, features: int, pattern: str) -> None:
         if not array.ndim or array.shape[-1] != features:
@@ -116,10 +105,10 @@ class Attention(nn.Module):
         """``forward`` with keys that ``project`` has seen."""
         self._check(query, self.query_features, "query (…, Q, E)")
         return attend(
-            self.query(query),
+            self.score.query(query),
             projected,
             value,
-            score=self._score(),
+            score=self.score(),
             mask=mask,
             bias=bias,
             normalizer=self.normalizer,
@@ -143,10 +132,3 @@ class Attention(nn.Module):
         return self.read(
             query, self.project(key), value, mask=mask, bias=bias, return_weights=return_weights
         )
-
-    def _score(self) -> AnyScore | str:
-        if self.score == "additive":
-            return Additive(self.weight)  # pyright: ignore[reportArgumentType]
-        if self.score == "bilinear":
-            return Bilinear(self.weight)  # pyright: ignore[reportArgumentType]
-        return self.score

@@ -8,16 +8,30 @@ A function of your own gets 0 for scores that are not allowed, and its weights t
 """
 
 from regard.errors import KindError, UnknownName
+from regard.normalizers.gumbel import Gumbel
 from regard.normalizers.normalizer import Normalizer
-from regard.normalizers.soft import hard, softmax
+from regard.normalizers.soft import hard, sigmoid, softmax
 from regard.normalizers.sparse import entmax15, sparsemax
 
-__all__ = ["NORMALIZERS", "Normalizer", "entmax15", "hard", "named", "softmax", "sparsemax"]
+__all__ = [
+    "NORMALIZERS",
+    "Gumbel",
+    "Normalizer",
+    "draws",
+    "entmax15",
+    "hard",
+    "named",
+    "sigmoid",
+    "softmax",
+    "sparsemax",
+]
 
 NORMALIZERS: dict[str, Normalizer] = {
     "softmax": softmax,
     "sparsemax": sparsemax,
     "hard": hard,
+    "gumbel": Gumbel(),
+    "sigmoid": sigmoid,
     "entmax15": entmax15,
 }
 
@@ -42,3 +56,8 @@ def named(normalizer: Normalizer | str) -> Normalizer:
             f"None); {normalizer!r} is neither"
         )
     return normalizer
+
+
+def draws(normalizer: Normalizer) -> bool:
+    """Whether a normalizer may draw at random; a function of the user's cannot be asked."""
+    return isinstance(normalizer, Gumbel) or normalizer not in NORMALIZERS.values()

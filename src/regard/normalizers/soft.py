@@ -1,5 +1,6 @@
-"""Softmax, and its limit for large scores."""
+"""Softmax, its limit for large scores, and the sigmoid in its place."""
 
+import math
 from typing import Any
 
 import array_api_compat
@@ -67,3 +68,36 @@ def hard(
     # In a row of nothing the first is no better than the others.
     chosen = first if allowed is None else first & ~best(low)[1]
     return xp.astype(chosen, scores.dtype)
+
+
+def sigmoid(
+    scores: Float[Array, "*batch Q K"], allowed: Bool[Array, "*#batch Q K"] | None
+) -> Float[Array, "*batch Q K"]:
+    """σ(z − log n), n how many keys the query sees: each key is judged by itself.
+
+    Weights are not made to sum to 1; log n keeps their sum near 1 where scores are near 0.
+
+    Source:  Ramapuram et al. 2024 (arXiv:2409.04431), §3.2 (b = −log n)
+    Departs: n counts the keys that the mask lets the query see, so that padding changes nothing
+    Cost:    O(Q·K)
+
+    >>> import numpy
+    >>> sigmoid(numpy.array([[0.0, 0.0, 9.0]]), numpy.array([[True, True, False]])).round(4)
+    array([[0.3333, 0.3333, 0.    ]])
+    """
+    xp = namespace(scores)
+    keys = scores.shape[-1]
+    if allowed is None:
+        return _logistic(xp, scores - math.log(max(keys, 1)))
+    count = xp.sum(xp.astype(allowed, scores.dtype), axis=-1, keepdims=True)
+    if allowed.shape[-1] == 1:
+        count = count * keys
+    seen = xp.where(allowed, scores, 0.0) - xp.log(xp.where(count == 0, 1.0, count))
+    return xp.where(allowed, _logistic(xp, seen), 0.0)
+
+
+def _logistic(xp: Any, x: Any) -> Any:
+    if isinstance(x, torch.Tensor):
+        return torch.sigmoid(x)
+    small = xp.exp(-xp.abs(x))  # so written, nothing overflows
+    return xp.where(x < 0, small, 1.0) / (1.0 + small)

@@ -1,11 +1,25 @@
 """How well does this key match this query?  One formula a file.
 
-Dot()             qᵀk                           scores/dot.py
-ScaledDot()       qᵀk / √E                      scores/dot.py
-Bilinear(weight)  qᵀ W k                        scores/bilinear.py
-Additive(weight)  vᵀ tanh(q + k)                scores/additive.py
-Cosine(scale)     β qᵀk / (‖q‖ ‖k‖)             scores/cosine.py
-any function      f(query, key) -> (…, Q, K), pairwise
+Inner products, after rewriting query and key; they run on torch's fused kernel:
+
+Dot()                        qᵀk                               scores/dot.py
+ScaledDot(scale)             qᵀk / √E                          scores/dot.py
+Bilinear(weight)             qᵀ W k                            scores/bilinear.py
+Cosine(scale)                β qᵀk / (‖q‖ ‖k‖)                 scores/cosine.py
+Distance(sigma)              −‖q − k‖² / (2σ²)                 scores/distance.py
+Trilinear(w₁, w₂, w₃)        w₁ᵀk + w₂ᵀq + w₃ᵀ(q ∘ k)          scores/trilinear.py
+SymmetricReLU(U, D)          ReLU(Uq)ᵀ D ReLU(Uk)              scores/symmetric_relu.py
+Location(weight)             (W q)_j, of the place j alone     scores/location.py
+
+Additive, with fused kernels of the project's own:
+
+Additive(weight)             vᵀ tanh(q + k)                    scores/additive.py
+NormalizedAdditive(weight)   g vᵀ/‖v‖ tanh(q + k + b) + r      scores/normalized_additive.py
+
+Neither; these stream in tiles:
+
+SoftCap(score, cap)          c tanh(score / c)                 scores/soft_cap.py
+any function                 f(query, key) -> (…, Q, K), pairwise
 """
 
 from collections.abc import Callable
@@ -15,8 +29,14 @@ from regard.errors import KindError, UnknownName
 from regard.scores.additive import Additive
 from regard.scores.bilinear import Bilinear
 from regard.scores.cosine import Cosine
+from regard.scores.distance import Distance
 from regard.scores.dot import Dot, ScaledDot
+from regard.scores.location import Location
+from regard.scores.normalized_additive import NormalizedAdditive
 from regard.scores.score import InnerProduct, Score
+from regard.scores.soft_cap import SoftCap
+from regard.scores.symmetric_relu import SymmetricReLU
+from regard.scores.trilinear import Trilinear
 
 AnyScore: TypeAlias = Score | Callable[[Any, Any], Any]
 
@@ -25,7 +45,12 @@ SCORES: dict[str, type[Score]] = {
     "scaled_dot": ScaledDot,
     "bilinear": Bilinear,
     "additive": Additive,
+    "normalized_additive": NormalizedAdditive,
     "cosine": Cosine,
+    "distance": Distance,
+    "trilinear": Trilinear,
+    "symmetric_relu": SymmetricReLU,
+    "location": Location,
 }
 
 ALIASES = {
@@ -37,12 +62,23 @@ ALIASES = {
     "mlp": "additive",
     "concat": "additive",
     "luong_concat": "additive",
+    "bahdanau_norm": "normalized_additive",
     "content": "cosine",
+    "gaussian": "distance",
+    "rbf": "distance",
+    "bidaf": "trilinear",
+    "fusionnet": "symmetric_relu",
+    "luong_location": "location",
 }
 
 PARAMETRIC = {
     "bilinear": "score=scores.Bilinear(weight) with a weight (E, F)",
     "additive": "score=scores.Additive(weight) with a weight (D,), query and key projected to D",
+    "normalized_additive": "score=scores.NormalizedAdditive(weight, gain, bias, offset) with a "
+    "weight (D,), query and key projected to D",
+    "trilinear": "score=scores.Trilinear(key_weight, query_weight, product_weight), each (E,)",
+    "symmetric_relu": "score=scores.SymmetricReLU(projection, diagonal), (D, E) and (D,)",
+    "location": "score=scores.Location(weight) with a weight (E, places)",
 }
 """Scores that hold learned tensors, and what to write instead of their names."""
 
@@ -93,10 +129,16 @@ __all__ = [
     "AnyScore",
     "Bilinear",
     "Cosine",
+    "Distance",
     "Dot",
     "InnerProduct",
+    "Location",
+    "NormalizedAdditive",
     "ScaledDot",
     "Score",
+    "SoftCap",
+    "SymmetricReLU",
+    "Trilinear",
     "canonical",
     "named",
 ]

@@ -1,7 +1,7 @@
 """Additive score: vᵀ tanh(q + k), or with another activation than tanh."""
 
 from dataclasses import dataclass
-from typing import Any, Literal, get_args
+from typing import Any, ClassVar, Literal, NamedTuple, get_args
 
 from jaxtyping import Float
 
@@ -39,6 +39,8 @@ class Additive(Score):
     activation: Activation = "tanh"
     negative_slope: float = 0.01
 
+    per_head: ClassVar[dict[str, int]] = {"weight": 1}
+
     def __post_init__(self) -> None:
         if self.activation not in ACTIVATIONS:
             raise UnknownName(
@@ -68,6 +70,13 @@ class Additive(Score):
         slope = self.negative_slope if self.activation == "leaky_relu" else 0.0
         return xp.where(x > 0, x, slope * x)
 
+    def additive(self) -> "AdditiveForm":
+        return AdditiveForm(self, None)
+
+    @property
+    def is_additive(self) -> bool:
+        return type(self) is Additive  # a class of a user's own may compute something else
+
     @property
     def held(self) -> tuple[Any, ...]:
         return (self.weight,)
@@ -83,3 +92,11 @@ class Additive(Score):
                 f"and {key.shape[-1]} features (regard.nn.Attention projects them)"
             )
         heads_fit("the weight of scores.Additive", shape[:-1], batch)
+
+
+class AdditiveForm(NamedTuple):
+    """A score in its additive form, ``score(query + shift, key)``, but for a constant, which is
+    none to softmax; ``shift`` ``(*heads, D)``, None: 0."""
+
+    score: Additive
+    shift: Any

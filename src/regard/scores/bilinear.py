@@ -1,7 +1,7 @@
 """Bilinear score: qᵀ W k."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 from jaxtyping import Float
 
@@ -24,6 +24,8 @@ class Bilinear(Score):
     """
 
     weight: Float[Array, "*heads E F"]
+
+    per_head: ClassVar[dict[str, int]] = {"weight": 2}
 
     def lower(
         self, query: Float[Array, "*batch Q E"], key: Float[Array, "*batch K F"]

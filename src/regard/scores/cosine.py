@@ -1,7 +1,7 @@
 """Cosine score: β cos(q, k)."""
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 from jaxtyping import Float
@@ -34,6 +34,8 @@ class Cosine(Score):
 
     scale: Float[Array, "*batch Q"] | float = 1.0
 
+    per_head: ClassVar[dict[str, int]] = {"scale": 1}
+
     def __post_init__(self) -> None:
         if isinstance(self.scale, int | float) and not self.scale >= 0:
             raise RangeError(f"scores.Cosine wants a scale ≥ 0, and it is {self.scale}")
@@ -46,7 +48,7 @@ class Cosine(Score):
         sharpness = self.scale[..., None] if self.scale.ndim else self.scale
         return InnerProduct(unit(query, sharpness), unit(key), 1.0)
 
-    def rows(self, queries: range) -> "Cosine":
+    def at(self, queries: range, keys: range) -> "Cosine":
         if isinstance(self.scale, int | float) or self.scale.ndim == 0:
             return self
         return replace(self, scale=self.scale[..., queries.start : queries.stop])

@@ -1,11 +1,12 @@
 """What every score is: a function of pairs, with an inner-product form if it has one."""
 
-from typing import Any, NamedTuple
+from dataclasses import replace
+from typing import Any, ClassVar, NamedTuple, Self
 
 from jaxtyping import Float
 
 from regard.errors import KindError, ShapeError
-from regard.grid import Array, namespace, shape_text
+from regard.grid import Array, namespace, shape_text, some_heads
 
 
 class InnerProduct(NamedTuple):
@@ -37,14 +38,56 @@ class Score:
         """The inner-product form, or None where there is none."""
         return None
 
-    def rows(self, queries: range) -> "Score":
-        """The score for a block of the queries: itself, unless it holds numbers per query."""
+    def additive(self) -> Any:
+        """The additive form (``scores.additive.AdditiveForm``), where ``is_additive``."""
+        return None
+
+    @property
+    def is_additive(self) -> bool:
+        """Whether ``additive`` gives a form."""
+        return type(self).additive is not Score.additive
+
+    def at(self, queries: range, keys: range) -> "Score":
+        """The score for a block of the queries and of the keys: itself, unless it holds numbers
+        per query or per key."""
         return self
+
+    per_head: ClassVar[dict[str, int]] = {}
+    """The tensors that may have one part per head, and how many dimensions a part has."""
+
+    def of_heads(self, heads: list[int]) -> Self:
+        """The score of some of the heads."""
+        if not self.per_head:
+            return self
+        held = {name: getattr(self, name) for name in self.per_head}
+        parts = {
+            name: tensor
+            if tensor is None or isinstance(tensor, int | float)
+            else some_heads(tensor, heads, -1 - self.per_head[name])
+            for name, tensor in held.items()
+        }
+        return replace(self, **parts)  # pyright: ignore[reportArgumentType]  # all are dataclasses
 
     @property
     def is_inner_product(self) -> bool:
         """Whether ``lower`` gives a form, whatever the query and the key."""
         return type(self).lower is not Score.lower
+
+    def loses(self, query: Array, key: Array) -> bool:
+        """Whether the inner-product form of these arrays, of a library whose numbers may be read,
+        would lose digits that the score itself keeps."""
+        return False
+
+    @property
+    def pairwise(self) -> bool:
+        """Whether calling it makes a vector of features for each pair; engines then call it on
+        smaller tiles."""
+        return not self.is_inner_product
+
+    @property
+    def draws(self) -> bool:
+        """Whether it may draw at random."""
+        return False
 
     @property
     def held(self) -> tuple[Any, ...] | None:

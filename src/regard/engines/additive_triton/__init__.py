@@ -15,7 +15,7 @@ from torch import Tensor
 
 from regard.engines import additive
 from regard.engines.call import Call
-from regard.scores import Additive
+from regard.scores import Additive, NormalizedAdditive
 
 
 def refuse(call: Call) -> str | None:
@@ -26,7 +26,7 @@ def refuse(call: Call) -> str | None:
     from regard.engines.additive_triton.launch import interpreted
 
     query, score = call.query, call.parts.score
-    assert isinstance(score, Additive)
+    assert isinstance(score, Additive | NormalizedAdditive)
     if query.device.type != "cuda" and not interpreted():
         return "it computes on CUDA devices only"
     if query.dtype == torch.float64:

@@ -57,6 +57,8 @@ def refuse(call: Call) -> str | None:
         return "it computes on CUDA devices only"
     if not (isinstance(score, Score) and score.is_inner_product):
         return "the score is not an inner product"
+    if score.loses(query, call.key):
+        return "the score would lose digits as an inner product"
     if call.parts.normalizer is not softmax:
         return "the normalizer is not softmax"
     if call.parts.bias is not None and call.corner[1].requires_grad and call.wants_gradients:

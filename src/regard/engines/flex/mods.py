@@ -97,8 +97,8 @@ def _at(call: Call, x: Any) -> Mod:
 
 
 def _window(call: Call, mask: masks.Window) -> Mod:
-    at_query = _at(call, mask._positions(call.grid))
-    at_key = _at(call, call.grid.per_key(mask.key_positions, "key_positions"))
+    at_query = _at(call, mask.positions.of_queries(call.grid))
+    at_key = _at(call, mask.positions.of_keys(call.grid))
     low = -FAR if mask.before is None else -mask.before
     high = FAR if mask.after is None else mask.after
 

@@ -1,0 +1,144 @@
+"""A score with the tensors that it learns."""
+
+import math
+
+import torch
+from torch import nn
+
+from regard.errors import RangeError, ShapeError
+from regard.scores import (
+    Additive,
+    AnyScore,
+    Bilinear,
+    Location,
+    NormalizedAdditive,
+    SymmetricReLU,
+    Trilinear,
+    canonical,
+    named,
+)
+
+PROJECTED = ("additive", "normalized_additive")
+"""Scores of which query and key are projected to the same D features."""
+
+ALIKE = ("dot", "scaled_dot", "cosine", "distance", "trilinear", "symmetric_relu")
+"""Scores that want as many features of a key as of a query."""
+
+
+class LearnedScore(nn.Module):
+    """A score by name, and what it learns; calling it gives the score that ``attend`` takes.
+
+        additive              W (D, E), U (D, F), v (D)
+        normalized_additive   W, U, v, b (D), g = √(1/D), r
+        bilinear              W (E, F)
+        trilinear             w₁, w₂, w₃ (E)
+        symmetric_relu        U (D, E), the diagonal (D)
+        location              W (E, places)
+        dot, scaled_dot, cosine, distance, a Score or a function: nothing of this layer's own
+
+    Source:  that of each score
+    Departs: initialised as torch's linear layers are; the diagonal of symmetric_relu with 1
+    Cost:    that of the projections, O((Q + K)·D·E), and of the score
+
+    Args:
+        score: a name, an author's name, a score, or a function of query and key (its own tensors,
+            if it is a module, are trained with this layer).
+        query_features: E.
+        key_features: F; None: E.
+        features: D of the additive scores and of symmetric_relu; None: E.
+        heads: H: each head has tensors of its own, and query and key ``(…, H, N, E)`` come
+            projected; None: one set of tensors, and the additive scores project here.
+        places: of location, the largest number of keys.
+
+    Raises:
+        UnknownName: no score is called so.
+        ShapeError: a score that wants E == F, and they are not.
+        RangeError: location without a number of places.
+
+    >>> score = LearnedScore("bahdanau", 4, 6, features=5)
+    >>> query, key = score.query(torch.zeros(2, 4)), score.key(torch.zeros(3, 6))
+    >>> score()(query, key).shape
+    torch.Size([2, 3])
+    """
+
+    def __init__(
+        self,
+        score: AnyScore | str,
+        query_features: int,
+        key_features: int | None = None,
+        *,
+        features: int | None = None,
+        heads: int | None = None,
+        places: int | None = None,
+    ) -> None:
+        super().__init__()
+        key_features = query_features if key_features is None else key_features
+        features = query_features if features is None else features
+        self.score = canonical(score) if isinstance(score, str) else named(score)
+        if key_features != query_features and self.score in ALIKE:
+            raise ShapeError(
+                f"the {self.score} score needs query_features == key_features, and they are "
+                f"{query_features} and {key_features}: take score='bilinear' or 'additive'"
+            )
+        self.query: nn.Module = nn.Identity()
+        self.key: nn.Module = nn.Identity()
+        lead = () if heads is None else (heads,)
+        match self.score:
+            case "additive" | "normalized_additive":
+                if heads is None:
+                    self.query = nn.Linear(query_features, features, bias=False)
+                    self.key = nn.Linear(key_features, features, bias=False)
+                self.weight = _uniform(*lead, features, fan_in=features)
+                if self.score == "normalized_additive":
+                    self.bias = nn.Parameter(torch.zeros(*lead, features))
+                    self.gain = nn.Parameter(torch.full(lead, features**-0.5))
+                    self.offset = nn.Parameter(torch.zeros(lead))
+            case "bilinear":
+                self.weight = _xavier(*lead, query_features, key_features)
+            case "trilinear":
+                for name in ("key_weight", "query_weight", "product_weight"):
+                    setattr(self, name, _uniform(*lead, query_features, fan_in=query_features))
+            case "symmetric_relu":
+                self.projection = _xavier(*lead, features, query_features)
+                self.diagonal = nn.Parameter(torch.ones(*lead, features))
+            case "location":
+                if places is None:
+                    raise RangeError(
+                        "the location score learns a weight for each place of a key: "
+                        "say places, the largest number of keys"
+                    )
+                self.weight = _xavier(*lead, query_features, places)
+            case str():
+                self.score = named(self.score)
+
+    def forward(self) -> AnyScore:
+        """The score, with the tensors as they are now."""
+        match self.score:
+            case "additive":
+                return Additive(self.weight)
+            case "normalized_additive":
+                return NormalizedAdditive(self.weight, self.gain, self.bias, self.offset)
+            case "bilinear":
+                return Bilinear(self.weight)
+            case "trilinear":
+                parts = (self.key_weight, self.query_weight, self.product_weight)
+                return Trilinear(*parts)  # pyright: ignore[reportArgumentType]
+            case "symmetric_relu":
+                return SymmetricReLU(self.projection, self.diagonal)
+            case "location":
+                return Location(self.weight)
+        assert not isinstance(self.score, str)
+        return self.score
+
+    def extra_repr(self) -> str:
+        return self.score if isinstance(self.score, str) else repr(self.score)
+
+
+def _uniform(*shape: int, fan_in: int) -> nn.Parameter:
+    return nn.Parameter(torch.empty(shape).uniform_(-1, 1) / math.sqrt(fan_in))
+
+
+def _xavier(*shape: int) -> nn.Parameter:
+    """Glorot's uniform, for each head as if it were alone."""
+    limit = math.sqrt(6 / (shape[-2] + shape[-1]))
+    return nn.Parameter(torch.empty(shape).uniform_(-limit, limit))
