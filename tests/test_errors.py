@@ -182,8 +182,9 @@ CASES: dict[str, Row] = {
     "unknown score": (
         lambda: regard.attend(X, X, X, score="dott"),
         errors.UnknownName,
-        "no score is called 'dott'; the scores are dot, scaled_dot, bilinear, additive, cosine "
-        "(also known as luong_dot, general,",
+        "no score is called 'dott'; the scores are dot, scaled_dot, bilinear, additive, "
+        "normalized_additive, cosine, distance, trilinear, symmetric_relu, location (also known "
+        "as luong_dot, general,",
     ),
     "parametric name": (
         lambda: regard.attend(X, X, X, score="bahdanau"),

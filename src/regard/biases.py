@@ -77,9 +77,12 @@ class Alibi(Bias):
 
     def tile(self, grid: Grid) -> Float[Array, "*#batch q k"]:
         slopes = grid.asarray(self.slopes)
-        _check_heads("biases.alibi", int(slopes.shape[0]), grid)
         apart = grid.xp.abs(self.positions.of_keys(grid) - self.positions.of_queries(grid))
-        return -slopes[:, None, None] * grid.xp.astype(apart, slopes.dtype)
+        apart = grid.xp.astype(apart, slopes.dtype)
+        if slopes.shape[0] == 1:
+            return -slopes[0] * apart
+        _check_heads("biases.alibi", slopes.shape[0], grid)
+        return -slopes[:, None, None] * apart
 
 
 @dataclass(frozen=True, eq=False)
@@ -97,6 +100,8 @@ class Bucketed(Bias):
         ahead = self.positions.of_keys(grid) - self.positions.of_queries(grid)
         buckets = self._buckets(grid, ahead, values.shape[-1])
         flat = xp.reshape(buckets, (-1,))
+        if values.ndim == 2 and values.shape[0] == 1:
+            values = values[0]
         if values.ndim == 1:
             return xp.reshape(xp.take(values, flat, axis=0), buckets.shape)
         _check_heads("biases.bucketed", values.shape[0], grid)
@@ -127,7 +132,7 @@ def _bucket_of_distance(count: int, max_distance: int) -> np.ndarray:
 
 
 def _check_heads(what: str, count: int, grid: Grid) -> None:
-    if not grid.batch or grid.batch[-1] not in (1, count):
+    if not grid.batch or grid.batch[-1] != count:
         heads = grid.batch[-1] if grid.batch else "no"
         raise ShapeError(
             f"{what} has numbers for {count} heads, the third dimension from the right, and the "

@@ -14,7 +14,7 @@ import numpy as np
 import torch
 
 from oracles import plain
-from regard import masks, scores
+from regard import biases, masks, scores
 
 
 class Layout(NamedTuple):
@@ -54,7 +54,7 @@ DTYPES = {
 
 class ScoreRow(NamedTuple):
     """``tensors(s)``: shapes of what the score holds; ``ask(tensors)``: the library's score;
-    ``pair(q, k, t, b, i)``: the number; ``eager(q, k, t)``: the usual torch code."""
+    ``pair(q, k, t, b, i, j)``: the number; ``eager(q, k, t)``: the usual torch code."""
 
     tensors: Callable[[SimpleNamespace], dict[str, tuple[int, ...]]]
     ask: Callable[[dict[str, Any]], Any]
@@ -77,6 +77,10 @@ def _eager_additive(q: torch.Tensor, k: torch.Tensor, weight: torch.Tensor) -> t
     return torch.tanh(q[..., :, None, :] + k[..., None, :, :]) @ weight
 
 
+def _eager_distance(q: torch.Tensor, k: torch.Tensor) -> torch.Tensor:
+    return -(q[..., :, None, :] - k[..., None, :, :]).square().sum(-1)
+
+
 def _head(b: tuple[int, ...]) -> Any:
     return b[-1] if b else 0
 
@@ -93,28 +97,28 @@ SCORES: dict[str, ScoreRow] = {
     "dot": ScoreRow(
         lambda s: {},
         lambda t: "dot",
-        lambda q, k, t, b, i: q @ k,
+        lambda q, k, t, b, i, j: q @ k,
         lambda q, k, t: q @ k.mT,
         True,
     ),
     "scaled_dot": ScoreRow(
         lambda s: {},
         lambda t: "scaled_dot",
-        lambda q, k, t, b, i: q @ k / math.sqrt(len(q)),
+        lambda q, k, t, b, i, j: q @ k / math.sqrt(len(q)),
         lambda q, k, t: q @ k.mT / q.shape[-1] ** 0.5,
         True,
     ),
     "scaled_dot, scale 0.7": ScoreRow(
         lambda s: {},
         lambda t: scores.ScaledDot(0.7),
-        lambda q, k, t, b, i: q @ k * 0.7,
+        lambda q, k, t, b, i, j: q @ k * 0.7,
         lambda q, k, t: q @ k.mT * 0.7,
         True,
     ),
     "bilinear": ScoreRow(
         lambda s: {"weight": (s.E, s.E + 1)},
         lambda t: scores.Bilinear(t["weight"]),
-        lambda q, k, t, b, i: q @ t["weight"] @ k,
+        lambda q, k, t, b, i, j: q @ t["weight"] @ k,
         lambda q, k, t: q @ t["weight"] @ k.mT,
         True,
         lambda features: features + 1,
@@ -122,14 +126,14 @@ SCORES: dict[str, ScoreRow] = {
     "bilinear per head": ScoreRow(
         lambda s: {"weight": (*s.batch[-1:], s.E, s.E)},
         lambda t: scores.Bilinear(t["weight"]),
-        lambda q, k, t, b, i: q @ t["weight"].reshape(-1, len(q), len(k))[_head(b)] @ k,
+        lambda q, k, t, b, i, j: q @ t["weight"].reshape(-1, len(q), len(k))[_head(b)] @ k,
         lambda q, k, t: q @ t["weight"] @ k.mT,
         True,
     ),
     "additive": ScoreRow(
         lambda s: {"weight": (s.E,)},
         lambda t: scores.Additive(t["weight"]),
-        lambda q, k, t, b, i: sum(
+        lambda q, k, t, b, i, j: sum(
             v * math.tanh(x + y) for v, x, y in zip(t["weight"], q, k, strict=True)
         ),
         lambda q, k, t: _eager_additive(q, k, t["weight"]),
@@ -138,7 +142,7 @@ SCORES: dict[str, ScoreRow] = {
     "additive per head": ScoreRow(
         lambda s: {"weight": (*s.batch[-1:], s.E)},
         lambda t: scores.Additive(t["weight"]),
-        lambda q, k, t, b, i: sum(
+        lambda q, k, t, b, i, j: sum(
             v * math.tanh(x + y)
             for v, x, y in zip(t["weight"].reshape(-1, len(q))[_head(b)], q, k, strict=True)
         ),
@@ -151,7 +155,7 @@ SCORES: dict[str, ScoreRow] = {
     "additive, leaky_relu": ScoreRow(
         lambda s: {"weight": (s.E,)},
         lambda t: scores.Additive(t["weight"], "leaky_relu", 0.2),
-        lambda q, k, t, b, i: sum(
+        lambda q, k, t, b, i, j: sum(
             v * (x + y if x + y > 0 else 0.2 * (x + y))
             for v, x, y in zip(t["weight"], q, k, strict=True)
         ),
@@ -164,7 +168,7 @@ SCORES: dict[str, ScoreRow] = {
     "additive, sigmoid": ScoreRow(
         lambda s: {"weight": (s.E,)},
         lambda t: scores.Additive(t["weight"], "sigmoid"),
-        lambda q, k, t, b, i: sum(
+        lambda q, k, t, b, i, j: sum(
             v / (1 + math.exp(-x - y)) for v, x, y in zip(t["weight"], q, k, strict=True)
         ),
         lambda q, k, t: torch.sigmoid(q[..., :, None, :] + k[..., None, :, :]) @ t["weight"],
@@ -173,28 +177,114 @@ SCORES: dict[str, ScoreRow] = {
     "cosine": ScoreRow(
         lambda s: {},
         lambda t: "cosine",
-        lambda q, k, t, b, i: _cos(q, k),
+        lambda q, k, t, b, i, j: _cos(q, k),
         lambda q, k, t: _eager_cos(q, k),
         True,
     ),
     "cosine, learned scale": ScoreRow(
         lambda s: {"scale": ()},
         lambda t: scores.Cosine(t["scale"]),
-        lambda q, k, t, b, i: t["scale"] * _cos(q, k),
+        lambda q, k, t, b, i, j: t["scale"] * _cos(q, k),
         lambda q, k, t: t["scale"] * _eager_cos(q, k),
         True,
     ),
     "cosine, scale per query": ScoreRow(
         lambda s: {"scale": (*s.batch, s.Q)},
         lambda t: scores.Cosine(t["scale"]),
-        lambda q, k, t, b, i: t["scale"][b][i] * _cos(q, k),
+        lambda q, k, t, b, i, j: t["scale"][b][i] * _cos(q, k),
         lambda q, k, t: t["scale"][..., None] * _eager_cos(q, k),
         True,
+    ),
+    "distance": ScoreRow(
+        lambda s: {"sigma": ()},
+        lambda t: scores.Distance(t["sigma"]),
+        lambda q, k, t, b, i, j: -sum((q - k) ** 2) / (2 * t["sigma"] ** 2),
+        lambda q, k, t: _eager_distance(q, k) / (2 * t["sigma"] ** 2),
+        True,
+    ),
+    "distance per head": ScoreRow(
+        lambda s: {"sigma": s.batch[-1:]},
+        lambda t: scores.Distance(t["sigma"]),
+        lambda q, k, t, b, i, j: -sum((q - k) ** 2) / (2 * t["sigma"].reshape(-1)[_head(b)] ** 2),
+        lambda q, k, t: _eager_distance(q, k) / (2 * t["sigma"][..., None, None] ** 2),
+        True,
+    ),
+    "trilinear": ScoreRow(
+        lambda s: dict.fromkeys(("key_weight", "query_weight", "product_weight"), (s.E,)),
+        lambda t: scores.Trilinear(t["key_weight"], t["query_weight"], t["product_weight"]),
+        lambda q, k, t, b, i, j: (
+            t["key_weight"] @ k + t["query_weight"] @ q + t["product_weight"] @ (q * k)
+        ),
+        lambda q, k, t: (
+            (k @ t["key_weight"])[..., None, :]
+            + (q @ t["query_weight"])[..., :, None]
+            + (q * t["product_weight"]) @ k.mT
+        ),
+        True,
+    ),
+    "symmetric_relu per head": ScoreRow(
+        lambda s: {"projection": (*s.batch[-1:], 3, s.E), "diagonal": (*s.batch[-1:], 3)},
+        lambda t: scores.SymmetricReLU(t["projection"], t["diagonal"]),
+        lambda q, k, t, b, i, j: sum(
+            d * max(u @ q, 0.0) * max(u @ k, 0.0)
+            for d, u in zip(
+                t["diagonal"].reshape(-1, 3)[_head(b)],
+                t["projection"].reshape(-1, 3, len(q))[_head(b)],
+                strict=True,
+            )
+        ),
+        lambda q, k, t: (
+            ((q @ t["projection"].mT).relu() * t["diagonal"][..., None, :])
+            @ (k @ t["projection"].mT).relu().mT
+        ),
+        True,
+    ),
+    "location": ScoreRow(
+        lambda s: {"weight": (s.E, s.K + 4)},
+        lambda t: scores.Location(t["weight"]),
+        lambda q, k, t, b, i, j: q @ t["weight"][:, j],
+        lambda q, k, t: q @ t["weight"][:, : k.shape[-2]],
+        True,
+        lambda features: 3,
+    ),
+    "additive, normalized": ScoreRow(
+        lambda s: {"weight": (s.E,), "gain": (), "bias_of_score": (s.E,), "offset": ()},
+        lambda t: scores.NormalizedAdditive(
+            t["weight"], t["gain"], t["bias_of_score"], t["offset"]
+        ),
+        lambda q, k, t, b, i, j: (
+            t["gain"]
+            * sum(
+                v * math.tanh(x + y + z)
+                for v, x, y, z in zip(t["weight"], q, k, t["bias_of_score"], strict=True)
+            )
+            / math.sqrt(sum(t["weight"] ** 2))
+            + t["offset"]
+        ),
+        lambda q, k, t: (
+            t["gain"] * _eager_additive(q + t["bias_of_score"], k, t["weight"] / t["weight"].norm())
+            + t["offset"]
+        ),
+        False,
+    ),
+    "soft cap": ScoreRow(
+        lambda s: {},
+        lambda t: scores.SoftCap(scores.Dot(), 2.0),
+        lambda q, k, t, b, i, j: 2 * math.tanh(q @ k / 2),
+        lambda q, k, t: 2 * torch.tanh(q @ k.mT / 2),
+        False,
+    ),
+    "soft cap of own function": ScoreRow(
+        lambda s: {"strength": ()},
+        lambda t: scores.SoftCap(partial(_nearness, strength=t["strength"]), 3.0),
+        lambda q, k, t, b, i, j: 3 * math.tanh(-sum(abs(q - k)) * t["strength"] / 3),
+        lambda q, k, t: 3 * torch.tanh(_nearness(q, k, t["strength"]) / 3),
+        False,
     ),
     "own function": ScoreRow(
         lambda s: {"strength": ()},
         lambda t: partial(_nearness, strength=t["strength"] * 2),
-        lambda q, k, t, b, i: -sum(abs(q - k)) * t["strength"] * 2,
+        lambda q, k, t, b, i, j: -sum(abs(q - k)) * t["strength"] * 2,
         lambda q, k, t: _nearness(q, k, t["strength"] * 2),
         False,
     ),
@@ -259,19 +349,43 @@ MASKS: dict[str, MaskRow] = {
 
 
 class BiasRow(NamedTuple):
-    """The shape's leading dimensions, the share of −∞, and whether it learns."""
+    """``shape(s)``: of its numbers; ``ask(numbers, s)``: the library's bias; ``at(s, b, i, j)``:
+    the place of a pair's number, and what it is multiplied by; the share of −∞; whether it learns;
+    whether other keys move the positions."""
 
-    lead: Callable[[SimpleNamespace], tuple[int, ...]]
+    shape: Callable[[SimpleNamespace], tuple[int, ...]]
+    ask: Callable[[Any, SimpleNamespace], Any] = lambda numbers, s: biases.dense(numbers)
+    at: Callable[..., tuple[Any, float]] | None = None
     ruled_out: float = 0.0
     learned: bool = False
+    moves: bool = False
+
+
+def _bucket(ahead: int) -> int:
+    """T5's buckets, eight of them for both directions, up to distance 4: 0, 1, 2, 3 and beyond."""
+    return min(abs(ahead), 2 + (abs(ahead) > 2)) + 4 * (ahead > 0)
 
 
 BIASES: dict[str, BiasRow | None] = {
     "none": None,
-    "plane": BiasRow(lambda s: ()),
-    "full": BiasRow(lambda s: s.batch),
-    "per head, some −∞": BiasRow(lambda s: (*(1 for _ in s.batch[:-1]), *s.batch[-1:]), 0.4),
-    "learned": BiasRow(lambda s: (), learned=True),
+    "plane": BiasRow(lambda s: (s.Q, s.K)),
+    "full": BiasRow(lambda s: (*s.batch, s.Q, s.K)),
+    "per head, some −∞": BiasRow(
+        lambda s: (*(1 for _ in s.batch[:-1]), *s.batch[-1:], s.Q, s.K), ruled_out=0.4
+    ),
+    "learned": BiasRow(lambda s: (s.Q, s.K), learned=True),
+    "alibi": BiasRow(
+        lambda s: (_heads(s),),
+        lambda numbers, s: biases.alibi(numbers),
+        lambda s, b, i, j: ((_head(b),), -abs(i + s.K - s.Q - j)),
+        moves=True,
+    ),
+    "buckets, learned": BiasRow(
+        lambda s: (_heads(s), 8),
+        lambda numbers, s: biases.bucketed(numbers, max_distance=4, align="start"),
+        lambda s, b, i, j: ((_head(b), _bucket(j - i)), 1.0),
+        learned=True,
+    ),
 }
 
 
@@ -291,6 +405,7 @@ NORMALIZERS: dict[str, NormalizerRow] = {
     "sparsemax": NormalizerRow("sparsemax", plain.sparsemax),
     "entmax15": NormalizerRow("entmax15", plain.entmax15),
     "hard": NormalizerRow("hard", plain.hard, smooth=False),
+    "sigmoid": NormalizerRow("sigmoid", plain.sigmoid_less_log_n),
     "own": NormalizerRow(_sigmoid, plain.sigmoid),
 }
 
@@ -317,8 +432,10 @@ def valid(case: dict[str, str]) -> bool:
     engine, score = case.get("engine", ""), case.get("score", "dot")
     if engine.startswith("sdpa"):
         able = SCORES[score].inner_product and case.get("normalizer", "softmax") == "softmax"
-        if not able or case.get("bias") == "learned":
+        if not able or "learned" in case.get("bias", ""):
             return False
+        if score.startswith("distance") and case.get("dtype", "float64").endswith("16"):
+            return False  # squares of halves lose digits; engine="auto" knows that, and streams
     if engine.startswith("additive") and not (score.startswith("additive") or "score" not in case):
         return False
     if engine.startswith("additive") and case.get("normalizer", "softmax") != "softmax":

@@ -229,10 +229,13 @@ def _clone(array: Any) -> Any:
 
 def masking_is_deleting(problem: Problem) -> None:
     """Rule 6: keys behind a mask might as well not be there."""
+    row = problem.bias_row
+    if row is not None and row.moves:
+        return  # positions are not kept
     inputs, more = problem.inputs(), 3
     longer = dict(inputs)
     for name, axis, number in (("key", -2, 7.0), ("value", -2, 7.0), ("bias", -1, 9.0)):
-        if name in inputs:
+        if name in inputs and not (name == "bias" and row is not None and row.at is not None):
             longer[name] = _lengthened(inputs[name], axis, more, number)
     none = np.zeros((*problem.allowed.shape[:-1], more), bool)
     mask = masks.dense(np.concatenate([problem.allowed, none], -1))
@@ -268,6 +271,10 @@ def _row(array: Any, b: int, rank: int, name: str, problem: Problem) -> Any:
     behind = {"weight": len(problem.score.tensors(problem.setup).get("weight", ())), "scale": 1}
     if name == "weight" and "per head" in problem.case["score"]:
         behind["weight"] -= 1
+    if name == "bias" and problem.bias_row.at is not None:  # one for each head
+        return array[b : b + 1] if rank == 1 else array
+    if "per head" in problem.case["score"] and name in ("projection", "diagonal", "sigma"):
+        return array[b : b + 1] if rank == 1 else array
     here = array.ndim - behind.get(name, 2) == rank
     return array[b : b + 1] if here and array.shape[0] > 1 else array
 

@@ -15,11 +15,16 @@ def covering(
 ) -> list[Case]:
     """Cases that cover every valid pair of values, greedily; ``valid`` judges partial cases."""
     chance = random.Random(seed)
+
+    def possible(case: Case) -> bool:  # for some engine: all rules are rules of engines
+        engines = [case["engine"]] if "engine" in case else axes["engine"]
+        return any(valid({**case, "engine": engine}) for engine in engines)
+
     missing = {
         pair
         for (a, of_a), (b, of_b) in combinations(axes.items(), 2)
         for x, y in product(of_a, of_b)
-        if valid({a: x, b: y}) and (pair := frozenset({(a, x), (b, y)}))
+        if possible({a: x, b: y}) and (pair := frozenset({(a, x), (b, y)}))
     }
     cases = []
     while missing:
@@ -27,7 +32,7 @@ def covering(
         for axis in chance.sample(list(axes), len(axes)):
             if axis in case:
                 continue
-            able = [x for x in axes[axis] if valid({**case, axis: x})]
+            able = [x for x in axes[axis] if possible({**case, axis: x})]
             chance.shuffle(able)
             case[axis] = max(able, key=lambda x: len(_pairs({**case, axis: x}) & missing))
         cases.append({axis: case[axis] for axis in axes})

@@ -10,7 +10,6 @@ import torch
 import regard
 from conformance.cases import BIASES, DTYPES, FEATURES, LAYOUTS, MASKS, NORMALIZERS, SCORES, SIZES
 from oracles import plain
-from regard import biases
 
 
 class Problem:
@@ -41,15 +40,18 @@ class Problem:
         }
         row = BIASES[case["bias"]]
         if row is not None:
-            shapes["bias"] = (*row.lead(self.setup), self.n, self.m)
+            shapes["bias"] = row.shape(self.setup)
         self.arrays = {name: self._numbers(shape) for name, shape in shapes.items()}
-        for name in ("scale", "strength"):
+        for name in ("scale", "strength", "sigma"):
             if name in self.arrays:
                 self.arrays[name] = abs(self.arrays[name]) + 0.5
+        if "projection" in self.arrays:  # twice in a score, which is to stay as large as others
+            self.arrays["projection"] = self.arrays["projection"] / 2
         if row is not None and row.ruled_out:
             self.arrays["bias"][self.rng.random(shapes["bias"]) < row.ruled_out] = -np.inf
         self.arrays = {name: self._rounded(array) for name, array in self.arrays.items()}
         self._eager_results: dict[torch.dtype, Any] = {}
+        self.bias_row = row
         self.learned_bias = row is not None and row.learned
         self.upstream = self._rounded(self._numbers(self.output.shape))
 
@@ -84,8 +86,21 @@ class Problem:
 
     @cached_property
     def bias(self) -> np.ndarray:
-        values = self.arrays.get("bias", np.zeros((self.n, self.m)))
+        values, places = self.arrays.get("bias", np.zeros((self.n, self.m))), self._bias_places
+        if places is not None:
+            return values[places[0]] * places[1]
         return np.broadcast_to(values, (*self.batch, self.n, self.m))
+
+    @cached_property
+    def _bias_places(self) -> tuple[tuple[np.ndarray, ...], np.ndarray] | None:
+        """For a bias that is a table: where each pair's number is, and its factor."""
+        if self.bias_row is None or self.bias_row.at is None:
+            return None
+        shape = (*self.batch, self.n, self.m)
+        found = [self.bias_row.at(self.setup, tuple(b), i, j) for *b, i, j in np.ndindex(*shape)]
+        columns = zip(*(place for place, _ in found), strict=True)
+        factors = np.array([factor for _, factor in found], float).reshape(shape)
+        return tuple(np.array(column).reshape(shape) for column in columns), factors
 
     def full(self, name: str, array: Any = None) -> Any:
         """An array, NumPy's or torch's, with all leading dimensions written out."""
@@ -103,7 +118,7 @@ class Problem:
         full = [self.full(name) for name in ("query", "key", "value")]
         return plain.attend(
             *full,
-            score=lambda q, k, b, i: float(self.score.pair(q, k, self.arrays, b, i)),
+            score=lambda q, k, b, i, j: float(self.score.pair(q, k, self.arrays, b, i, j)),
             bias=self.bias,
             allowed=self.allowed,
             normalize=self.normalizer.plain,
@@ -137,7 +152,10 @@ class Problem:
         sees = allowed.any(-1, keepdim=True)
         raw = self.score.eager(query, key, tensors)
         if "bias" in tensors:
-            raw = raw + torch.where(tensors["bias"] == -torch.inf, 0.0, tensors["bias"])
+            bias, places = tensors["bias"], self._bias_places
+            if places is not None:
+                bias = bias[places[0]] * torch.as_tensor(places[1]).to(bias.dtype)
+            raw = raw + torch.where(bias == -torch.inf, 0.0, bias)
         raw = torch.where(allowed | ~sees, raw, -torch.inf)
         oracle, name = torch.as_tensor(self._oracle[1]).to(raw.dtype), self.case["normalizer"]
         if name == "softmax":
@@ -157,6 +175,9 @@ class Problem:
             weights = torch.where(inside, (half - tau) ** 2, 0.0)
         elif name == "hard":
             weights = oracle
+        elif name == "sigmoid":
+            count = allowed.sum(-1, keepdim=True).clamp(min=1).to(raw.dtype)
+            weights = torch.sigmoid(raw - count.log())
         else:
             weights = torch.sigmoid(raw)
         return torch.where(allowed, weights, 0.0)
@@ -197,7 +218,7 @@ class Problem:
         """Keywords of the call that are the parts of the formula."""
         return {
             "score": self.score.ask(inputs),
-            "bias": biases.dense(inputs["bias"]) if "bias" in inputs else None,
+            "bias": self.bias_row.ask(inputs["bias"], self.setup) if self.bias_row else None,
             "mask": self.mask_row.ask(self.setup),
             "normalizer": self.normalizer.ask,
             "enable_gqa": self.layout.enable_gqa,

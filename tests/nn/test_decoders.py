@@ -69,7 +69,7 @@ def test_bahdanau_as_the_paper_has_it():
     word = torch.randn(B, M, dtype=torch.float64)
     ready, state = decoder.begin(source)
     features, after, weights = decoder.step(word, state, ready, return_weights=True)
-    a = decoder.attention
+    a = decoder.attention.score
     assert a.query.bias is None
     assert a.key.bias is None
     for b, length in enumerate(source.lengths.tolist()):
@@ -99,7 +99,7 @@ def test_luong_as_the_paper_has_it():
         top, memory = decoder.lstm(torch.cat([words[:, t], fed], -1)[:, None], memory)
         for b, length in enumerate(source.lengths.tolist()):
             h, current = source.annotations[b, :length], top[b, 0]
-            alpha = (current @ decoder.attention.weight @ h.T).softmax(-1)
+            alpha = (current @ decoder.attention.score.weight @ h.T).softmax(-1)
             torch.testing.assert_close(weights[b, :length], alpha)
             combined = decoder.combine.weight @ torch.cat([alpha @ h, current])
             torch.testing.assert_close(features[b], torch.tanh(combined))

@@ -18,7 +18,7 @@ def attend(
     allowed: np.ndarray,
     normalize: Callable[[list[float]], list[float]],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Output and weights; all arrays of full rank; ``score(q, k, batch_index, i)`` of one pair."""
+    """Output and weights; all arrays of full rank; ``score(q, k, batch_index, i, j)`` of a pair."""
     *batch, n, _ = query.shape
     m = key.shape[-2]
     weights = np.zeros((*batch, n, m))
@@ -26,7 +26,7 @@ def attend(
     for b in np.ndindex(*batch):
         for i in range(n):
             visible = [j for j in range(m) if allowed[b][i, j] and bias[b][i, j] != -math.inf]
-            scores = [score(query[b][i], key[b][j], b, i) + bias[b][i, j] for j in visible]
+            scores = [score(query[b][i], key[b][j], b, i, j) + bias[b][i, j] for j in visible]
             for j, weight in zip(visible, normalize(scores), strict=True):
                 weights[b][i, j] = weight
                 output[b][i] += weight * value[b][j]
@@ -70,3 +70,7 @@ def hard(scores: list[float]) -> list[float]:
 
 def sigmoid(scores: list[float]) -> list[float]:
     return [1 / (1 + math.exp(-score)) for score in scores]
+
+
+def sigmoid_less_log_n(scores: list[float]) -> list[float]:
+    return [1 / (1 + len(scores) * math.exp(-score)) for score in scores]

@@ -102,7 +102,10 @@ def _fused(
     mask: Tensor | None,
     triangle: bool,
 ) -> Float[Tensor, "*batch q V"]:
-    form, value = score.lower(*parts[:2]), parts[2]
+    query, key, value = parts
+    if score.keys_per_head and key.ndim > 2 and key.shape[-3] not in (1, call.batch[-1]):
+        key = call.per_query_head(key)
+    form = score.lower(query, key)
     assert form is not None
     query, key, width = form.query, form.key, value.shape[-1]
     features = _round_up(max(query.shape[-1], width), query.device.type)

@@ -63,7 +63,7 @@ class Distance(Score):
         self, query: Float[Array, "*batch Q E"], key: Float[Array, "*batch K E"]
     ) -> InnerProduct:
         xp = namespace(query, key)
-        center = _center(key)
+        center = _center(query, key)
         query, key, sharpness = query - center, key - center, self._sharpness(query)
         rows = [query, -0.5 * _squares(query), xp.ones_like(query[..., :1])]
         columns = [key, xp.ones_like(key[..., :1]), -0.5 * _squares(key)]
@@ -79,7 +79,7 @@ class Distance(Score):
             x.detach() if isinstance(x, torch.Tensor) else x
             for x in (query, key, self._sharpness(query))
         )
-        center = _center(key)
+        center = _center(query, key)
         reach = [xp.max(_squares(x - center)) for x in (query, key)]
         largest = float(sum(reach) * (xp.max(sharpness) if math.prod(sharpness.shape) else 1.0))
         # So written, NaN loses too.
@@ -104,11 +104,15 @@ class Distance(Score):
             heads_fit("the sigma of scores.Distance", tuple(self.sigma.shape), batch)
 
 
-def _center(key: Any) -> Any:
+def _center(query: Any, key: Any) -> Any:
     """The mean of the keys, ``(…, 1, E)``: where it lies changes no score, so no gradient."""
+    if not key.shape[-2]:
+        return 0.0
     xp = namespace(key)
     key = key.detach() if isinstance(key, torch.Tensor) else key
-    return xp.mean(key, axis=-2, keepdims=True) if key.shape[-2] else 0.0
+    heads = [x.shape[-3] if x.ndim > 2 else 1 for x in (query, key)]
+    shared = 1 not in heads and heads[0] != heads[1]  # heads of queries that share keys
+    return xp.mean(key, axis=(-3, -2) if shared else -2, keepdims=True)
 
 
 def _squares(vectors: Any) -> Any:

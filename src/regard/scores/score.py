@@ -79,6 +79,11 @@ class Score:
         return False
 
     @property
+    def keys_per_head(self) -> bool:
+        """Whether ``lower`` makes another key for each head of the queries."""
+        return False
+
+    @property
     def pairwise(self) -> bool:
         """Whether calling it makes a vector of features for each pair; engines then call it on
         smaller tiles."""

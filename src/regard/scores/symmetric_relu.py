@@ -50,6 +50,10 @@ class SymmetricReLU(Score):
         turned = vectors @ xp.matrix_transpose(projection)
         return xp.where(turned < 0, 0.0, turned)  # so written, NaN stays to be told
 
+    @property
+    def keys_per_head(self) -> bool:
+        return self.projection.ndim > 2 and self.projection.shape[-3] > 1
+
     def check(self, query: Array, key: Array, batch: tuple[int, ...]) -> None:
         same_features("symmetric_relu", query, key)
         features = query.shape[-1]

@@ -165,6 +165,8 @@ def construct(call: Call) -> Construction:
         query, key = shield(call, query, key, squares.seen)
         value = seen(call, value, squares.seen)
         blocks, sees = block_mask(call, squares, mask_mod(call)), fold(call, squares.sees)
+    if groups > 1 and score.keys_per_head:
+        key, value, groups = call.per_query_head(key), call.per_query_head(value), 1
     form = score.lower(query, key)
     assert form is not None
     heads = call.batch[-1] if call.batch else 1
