@@ -25,6 +25,7 @@ QUICK = (
     "machine_limit",
     "additive_against_peers",
     "accuracy",
+    "agreement",
     "memory",
     "windows",
     "sparse_normalizers",
