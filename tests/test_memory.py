@@ -1,0 +1,415 @@
+"""``regard.Memory``: attention as a database, and its file."""
+
+import json
+import math
+import signal
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from safetensors.torch import load_file, save_file
+
+import regard
+from regard import Memory, scores
+from regard.errors import DataError, KindError, RangeError, ShapeError
+
+ABOUT = {"format": "regard.Memory", "version": "1"}
+
+
+def vectors(rows=6, features=4, width=3):
+    memory = Memory()
+    memory.add(torch.randn(rows, features).double(), torch.randn(rows, width).double())
+    return memory
+
+
+def objects():
+    memory = Memory()
+    memory.add(torch.eye(3), [{"city": "Köln"}, ["a", 1, None, 2.5], "plain"])
+    return memory
+
+
+def same(one, other):
+    return (
+        torch.equal(one.keys, other.keys)
+        and one.keys.dtype == other.keys.dtype
+        and repr(one) == repr(other)
+        and (
+            torch.equal(one.values, other.values)
+            if isinstance(one.values, torch.Tensor)
+            else one.values == other.values
+        )
+    )
+
+
+# Reading
+
+
+@pytest.mark.parametrize(
+    "sharp", [{"normalizer": "hard"}, {"score": scores.Cosine(1000.0)}, {"top_k": 1}]
+)
+def test_one_hot_keys_give_exactly_the_row(sharp):
+    values = torch.randn(5, 3)
+    memory = Memory()
+    memory.add(torch.eye(5), values)
+    for row in range(5):
+        assert torch.equal(memory.read(torch.eye(5)[row], **sharp), values[row])
+    assert torch.equal(memory.read(torch.eye(5), **sharp), values)
+
+
+@pytest.mark.parametrize("score", ["cosine", "dot", "scaled_dot"])
+def test_a_read_is_attention_over_the_rows(score):
+    memory, query = vectors(), torch.randn(2, 5, 4).double()
+    read, weights = memory.read(query, score=score, normalizer="sparsemax", return_weights=True)
+    for b in range(2):
+        for q in range(5):
+            alone, one = memory.read(query[b, q], score=score, return_weights=True)
+            norms = query[b, q].norm() * memory.keys.norm(dim=-1)
+            scale = {"cosine": norms, "dot": 1.0, "scaled_dot": 2.0}[score]
+            expected = (memory.keys @ query[b, q] / scale).softmax(0)
+            torch.testing.assert_close(one, expected)
+            torch.testing.assert_close(alone, expected @ memory.values)
+            torch.testing.assert_close(weights[b, q] @ memory.values, read[b, q])
+
+
+def test_top_k_averages_the_best_rows():
+    memory, query = vectors(), torch.randn(2, 4).double()
+    read, (weights, indices) = memory.read(query, top_k=2, return_weights=True)
+    torch.testing.assert_close(memory.read(query, top_k=2), read)
+    _, every = memory.read(query, return_weights=True)
+    for q in range(2):
+        best = sorted(range(6), key=lambda j: -every[q, j])[:2]
+        assert indices[q].tolist() == best
+        shares = every[q, best] / every[q, best].sum()
+        torch.testing.assert_close(weights[q], shares)
+        torch.testing.assert_close(read[q], shares @ memory.values[best])
+    torch.testing.assert_close(memory.read(query, top_k=99), memory.read(query))
+
+
+def test_objects_come_in_falling_order_with_their_shares():
+    memory = objects()
+    reading = memory.read([0.1, 0.2, 0.9])
+    assert reading.objects == ["plain", ["a", 1, None, 2.5], {"city": "Köln"}]
+    assert reading.indices.tolist() == [2, 1, 0]
+    assert float(reading.weights.sum()) == pytest.approx(1)
+    best = memory.read([0.1, 0.2, 0.9], top_k=1)
+    assert best.objects == ["plain"]
+    torch.testing.assert_close(best.weights, reading.weights[:1])  # of all rows, not of the best
+    many = memory.read([[[1.0, 0, 0], [0, 1, 0]]], top_k=2)
+    assert many.weights.shape == many.indices.shape == (1, 2, 2)
+    assert [names[0] for names in many.objects[0]] == [{"city": "Köln"}, ["a", 1, None, 2.5]]
+    reading.objects[1].append("changed")
+    assert memory.values[1] == ["a", 1, None, 2.5]
+
+
+def test_a_score_may_rule_rows_out():
+    def only_the_first(query, key):
+        return torch.where(key[..., None, :, 0] == 1, query[..., :, None, 0], -math.inf)
+
+    reading = objects().read([1.0, 1, 1], score=only_the_first, top_k=2)
+    assert reading.objects == [{"city": "Köln"}, None]
+    assert reading.weights.tolist() == [1, 0]
+
+
+def test_select_is_the_exact_match():
+    memory = Memory()
+    memory.add([[1, 0], [0.1, 0.2], [1, 0]], ["a", "b", "c"])
+    assert memory.select([1, 0]) == ["a", "c"]
+    assert memory.select(np.array([0.1, 0.2])) == ["b"]  # float64 asks as the rows are, in float32
+    assert memory.select([1, 1e-6]) == []
+    assert memory.select([math.nan, 0]) == []
+    assert memory.select([[1, 0], [2, 0]]) == [["a", "c"], []]
+    numbers = vectors()
+    assert torch.equal(numbers.select(numbers.keys[2]), numbers.values[2:3])
+    assert numbers.select(torch.zeros(4)).shape == (0, 3)
+    assert Memory().select([1, 2]) == []
+
+
+def test_gradients_reach_the_query_and_the_score_and_leave_rows_alone():
+    keys = torch.randn(5, 4, dtype=torch.float64, requires_grad=True)
+    values = torch.randn(5, 3, dtype=torch.float64, requires_grad=True)
+    memory = Memory()
+    memory.add(keys, values)
+    query = torch.randn(2, 4, dtype=torch.float64, requires_grad=True)
+    weight = torch.randn(4, 4, dtype=torch.float64, requires_grad=True)
+
+    def run(query, weight):
+        score = scores.Bilinear(weight)
+        return memory.read(query, score=score), memory.read(query, score=score, top_k=2)
+
+    assert torch.autograd.gradcheck(run, (query, weight))
+    output = memory.read(query)
+    memory.add(keys, values)  # rows that come later do not disturb a read that is under way
+    output.sum().backward()
+    assert query.grad.abs().sum() > 0
+    assert keys.grad is None
+
+
+# Adding
+
+
+def test_rows_are_copies_whatever_they_came_as():
+    key, value = np.eye(2)[::-1], np.ones((2, 3), dtype=np.int64)
+    memory = Memory()
+    memory.add(key, value)
+    memory.add(torch.tensor([True, True]), torch.zeros(3, dtype=torch.float16))
+    memory.add([torch.zeros(2), torch.ones(2)], torch.zeros(2, 3))
+    assert memory.keys.dtype == memory.values.dtype == torch.float64
+    before = memory.keys.clone()
+    key[:], value[:] = 9, 9
+    assert torch.equal(memory.keys, before)
+    assert memory.values[:2].eq(1).all()
+    assert len(memory) == 5
+    frozen = np.eye(2)
+    frozen.setflags(write=False)
+    memory.add(frozen, frozen @ np.ones((2, 3)))
+
+
+def test_repr_and_len():
+    assert repr(Memory()) == "Memory(empty)"
+    assert len(Memory()) == 0
+    assert repr(vectors()) == "Memory(6 rows: keys of 4 features, values of 3)"
+    one = Memory()
+    one.add([1.0, 2.0], ["one object"])
+    assert repr(one) == "Memory(1 row: keys of 2 features, objects)"
+    assert one.values == [["one object"]]
+
+
+def test_a_row_at_a_time_copies_no_row_twice(monkeypatch):
+    copied, cat = [], torch.cat
+    monkeypatch.setattr(torch, "cat", lambda parts, *a: copied.append(len(parts)) or cat(parts, *a))
+    memory = Memory()
+    for n in range(500):
+        memory.add(torch.tensor([1.0, n]), torch.tensor([float(n)]))
+    assert copied == []
+    assert memory.keys[:, 1].tolist() == list(range(500))
+    assert sum(copied) == 500
+    memory.read([1.0, 1.0])
+    assert sum(copied) == 1000  # keys and values, once each
+
+
+REFUSED = {
+    "features": (lambda: ([[1.0, 2]], ["x"]), ShapeError, "have 3 features, and these have 2"),
+    "rank": (lambda: ([[[1.0, 2, 3]]], ["x"]), ShapeError, r"\(N, F\), .* came as \(1, 1, 3\)"),
+    "words": (lambda: (["key"], ["x"]), KindError, "keys are numbers"),
+    "ragged": (lambda: ([[1.0], [1, 2]], ["x", "y"]), KindError, "keys are numbers"),
+    "complex": (lambda: (torch.ones(1, 3) * 1j, ["x"]), KindError, "keys are real numbers"),
+    "nan": (lambda: ([[math.nan, 0, 0]], ["x"]), RangeError, "keys are finite numbers"),
+    "too few": (lambda: (torch.eye(3), ["x"]), ShapeError, "3 keys came with 1 objects"),
+    "no list": (lambda: (torch.eye(3), "xyz"), KindError, "a list of objects, not str"),
+    "kind": (lambda: (torch.eye(3), torch.eye(3)), KindError, "are objects, and these are vec"),
+    "set": (lambda: (torch.eye(3), ["x", {1, 2}, "y"]), KindError, "object 1 is not for JSON"),
+    "tensor": (lambda: (torch.eye(3)[:1], [torch.ones(2)]), KindError, "object 0 is not for JSON"),
+    "NaN": (lambda: (torch.eye(3)[:1], [math.nan]), KindError, "object 0 is not for JSON"),
+    "circle": (lambda: (torch.eye(3)[:1], [circle()]), KindError, "object 0 is not for JSON"),
+}
+
+
+def circle():
+    loop: list = []
+    loop.append(loop)
+    return loop
+
+
+@pytest.mark.parametrize("case", REFUSED)
+def test_rows_that_are_refused_leave_the_memory_as_it_was(case):
+    memory, before = objects(), objects()
+    arguments, error, message = REFUSED[case]
+    with pytest.raises(error, match=message):
+        memory.add(*arguments())
+    assert same(memory, before)
+    assert len(memory) == len(memory.values) == 3
+
+
+def test_vectors_that_are_refused_leave_the_memory_as_it_was():
+    memory = vectors()
+    for value in (torch.zeros(2, 4), torch.zeros(3, 3), torch.zeros(2)):
+        with pytest.raises(ShapeError, match=r"values are \(N, V\) = \(2, 3\), one row for each"):
+            memory.add(torch.zeros(2, 4), value)
+    with pytest.raises(KindError, match="values of this memory are vectors, and these are objects"):
+        memory.add(torch.zeros(2, 4), ["a", "b"])
+    assert len(memory) == len(memory.values) == 6
+
+
+def test_reads_that_are_refused():
+    with pytest.raises(RangeError, match="the memory is empty"):
+        Memory().read([1.0])
+    with pytest.raises(ShapeError, match=r"have 4 features: query is \(F,\).* came as \(3,\)"):
+        vectors().read([1.0, 2, 3])
+    with pytest.raises(RangeError, match="at least 1, and it is 0"):
+        vectors().read(torch.zeros(4), top_k=0)
+    with pytest.raises(KindError, match="an integer, and it is 1.5"):
+        vectors().read(torch.zeros(4), top_k=1.5)
+    with pytest.raises(regard.errors.UnknownName, match="no score is called 'cosinus'"):
+        vectors().read(torch.zeros(4), score="cosinus")
+
+
+# The file
+
+
+@pytest.mark.parametrize("make", [Memory, vectors, objects])
+def test_save_and_load(make, tmp_path):
+    memory, path = make(), tmp_path / "rows.memory"
+    memory.save(path)
+    loaded = Memory.load(str(path))
+    assert same(memory, loaded)
+    assert [file.name for file in tmp_path.iterdir()] == ["rows.memory"]
+    if len(loaded):
+        loaded.add(memory.keys, memory.values)  # what was loaded lives on
+        assert len(loaded) == 2 * len(memory)
+        path.write_bytes(b"")
+        assert torch.equal(loaded.keys[: len(memory)], memory.keys)
+
+
+json_values = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(), inner, max_size=3),
+    max_leaves=6,
+)
+
+
+@given(st.lists(json_values, max_size=4), st.sampled_from(["float16", "bfloat16", "float64"]))
+@settings(max_examples=40, deadline=None)
+def test_any_json_and_any_dtype_come_back(tmp_path_factory, things, dtype):
+    path = tmp_path_factory.mktemp("memory") / "m"
+    memory = Memory()
+    memory.add(torch.randn(len(things), 2, dtype=getattr(torch, dtype)), things)
+    memory.save(path)
+    loaded = Memory.load(path)
+    assert same(memory, loaded)
+    assert loaded.values == things
+
+
+@pytest.mark.parametrize("make", [vectors, objects])
+def test_truncated_anywhere_is_refused_and_untouched(make, tmp_path):
+    path = tmp_path / "m"
+    make().save(path)
+    whole = path.read_bytes()
+
+    @given(st.integers(0, len(whole) - 1))
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    def cut(length):
+        path.write_bytes(whole[:length])
+        with pytest.raises(DataError, match=f"^{path}: no whole safetensors file: "):
+            Memory.load(path)
+        assert path.read_bytes() == whole[:length]
+
+    cut()
+    path.write_bytes(whole + b"more")
+    with pytest.raises(DataError, match=f"^{path}: no whole safetensors file: "):
+        Memory.load(path)
+
+
+def lines(text):
+    return torch.frombuffer(bytearray(text), dtype=torch.uint8)
+
+
+BROKEN = {
+    "foreign": ({"keys": torch.eye(2)}, {"format": "pt"}, "but not of a Memory"),
+    "bare": ({"keys": torch.eye(2)}, None, "but not of a Memory"),
+    "version": ({}, ABOUT | {"version": "2"}, "a Memory of version 2, and this regard reads 1"),
+    "no version": ({}, {"format": "regard.Memory"}, "a Memory of version None"),
+    "no values": ({"keys": torch.eye(2)}, ABOUT, "and this one has keys"),
+    "no keys": ({"values": torch.eye(2)}, ABOUT, "and this one has values"),
+    "both": (
+        {"keys": torch.eye(2), "values": torch.eye(2), "objects": lines(b"1\n2")},
+        ABOUT,
+        "and this one has keys, objects, values",
+    ),
+    "flat keys": ({"keys": torch.ones(2), "values": torch.eye(2)}, ABOUT, r"float32 \(2,\)"),
+    "integers": ({"keys": torch.eye(2).int(), "values": torch.eye(2)}, ABOUT, "int32"),
+    "NaN": ({"keys": torch.eye(2) * math.nan, "values": torch.eye(2)}, ABOUT, "keys are finite"),
+    "rows": ({"keys": torch.eye(2), "values": torch.eye(3)}, ABOUT, r"and here .* \(3, 3\)"),
+    "dtype": ({"keys": torch.eye(2), "values": torch.eye(2).double()}, ABOUT, "float64"),
+    "objects": ({"keys": torch.eye(2), "objects": torch.eye(2)}, ABOUT, "objects are bytes"),
+    "fewer": ({"keys": torch.eye(2), "objects": lines(b"1")}, ABOUT, "2 keys, and 1 objects"),
+    "no JSON": ({"keys": torch.eye(2), "objects": lines(b"1\n{")}, ABOUT, "are no JSON"),
+    "no text": ({"keys": torch.eye(2), "objects": lines(b"1\n\xff")}, ABOUT, "are no JSON"),
+}
+
+
+@pytest.mark.parametrize("case", BROKEN)
+def test_files_of_others_are_refused_and_untouched(case, tmp_path):
+    tensors, about, message = BROKEN[case]
+    path = tmp_path / "m"
+    save_file(tensors, path, metadata=about)
+    before = path.read_bytes(), path.stat().st_mtime_ns
+    with pytest.raises(DataError, match=f"^{path}: .*{message}"):
+        Memory.load(path)
+    assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_no_file_and_no_safetensors(tmp_path):
+    with pytest.raises(DataError, match="nothing: no such file"):
+        Memory.load(tmp_path / "nothing")
+    with pytest.raises(DataError, match="no such file"):
+        Memory.load(tmp_path)
+    for junk in (b"\x80\x04pickled.", b"{}", b"\xff" * 100, json.dumps(ABOUT).encode()):
+        (tmp_path / "junk").write_bytes(junk)
+        with pytest.raises(DataError, match="no whole safetensors file"):
+            Memory.load(tmp_path / "junk")
+
+
+def test_a_save_that_fails_leaves_the_old_file(tmp_path, monkeypatch):
+    path = tmp_path / "m"
+    objects().save(path)
+    before = path.read_bytes()
+
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("os.fsync", full)
+    with pytest.raises(OSError, match="No space left"):
+        vectors().save(path)
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["m"]
+    with pytest.raises(OSError, match="No such file"):
+        vectors().save(tmp_path / "no" / "folder")
+
+
+def test_a_process_killed_while_it_saves_leaves_a_whole_file(tmp_path):
+    path = tmp_path / "m"
+    code = f"""
+        import torch, regard
+        memories = []
+        for n in (1.0, 2.0):
+            memories.append(regard.Memory())
+            memories[-1].add(torch.full((300_000, 4), n), torch.full((300_000, 4), n))
+        memories[0].save({str(path)!r})
+        print("ready", flush=True)
+        while True:
+            for memory in memories:
+                memory.save({str(path)!r})
+    """
+    process = subprocess.Popen(
+        [sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True
+    )
+    assert process.stdout is not None
+    with process.stdout as output:
+        assert output.readline() == "ready\n"
+        started = [file for _ in range(10_000) for file in tmp_path.iterdir() if file != path]
+        process.send_signal(signal.SIGKILL)
+        process.wait()
+    assert started  # it was killed in the midst of its saving
+    memory = Memory.load(path)
+    assert len(memory) == 300_000
+    assert memory.keys.unique().tolist() == memory.values.unique().tolist()
+
+
+def test_a_link_stays_a_link(tmp_path):
+    (tmp_path / "real").mkdir()
+    link = tmp_path / "link"
+    link.symlink_to(Path("real") / "m")
+    objects().save(link)
+    assert link.is_symlink()
+    assert same(Memory.load(tmp_path / "real" / "m"), objects())
+    assert load_file(link)["keys"].equal(torch.eye(3))
