@@ -98,7 +98,7 @@ class Bucketed(Bias):
     def tile(self, grid: Grid) -> Float[Array, "*#batch q k"]:
         xp, values = grid.xp, grid.asarray(self.values)
         ahead = self.positions.of_keys(grid) - self.positions.of_queries(grid)
-        buckets = self._buckets(grid, ahead, values.shape[-1])
+        buckets = self.buckets(grid, ahead)
         flat = xp.reshape(buckets, (-1,))
         if values.ndim == 2 and values.shape[0] == 1:
             values = values[0]
@@ -110,8 +110,9 @@ class Bucketed(Bias):
         found = xp.take(xp.matrix_transpose(values), flat, axis=0)
         return xp.moveaxis(xp.reshape(found, (*buckets.shape, values.shape[0])), -1, -3)
 
-    def _buckets(self, grid: Grid, ahead: Any, count: int) -> Int[Array, "*#batch q k"]:
-        xp, sides = grid.xp, 2 if self.bidirectional else 1
+    def buckets(self, grid: Grid, ahead: Any) -> Int[Array, "*#batch q k"]:
+        """The buckets of distances j − i, of any shape."""
+        xp, sides, count = grid.xp, 2 if self.bidirectional else 1, self.values.shape[-1]
         table = grid.asarray(_bucket_of_distance(count // sides, self.max_distance))
         back = xp.abs(ahead) if self.bidirectional else xp.where(ahead < 0, -ahead, 0)
         near = xp.where(back > self.max_distance, self.max_distance, back)

@@ -1,5 +1,4 @@
-"""Softmax, sparsemax, entmax15, hard: numbers by hand, plain loops, wrong versions that must
-fail."""
+"""Each normalizer: numbers by hand, plain loops, wrong versions that must fail."""
 
 import math
 
@@ -174,3 +173,87 @@ def test_the_lowest_number_hides_no_more_than_it_says():
         weights = normalizer(scores, allowed)
         torch.testing.assert_close(weights, torch.tensor([[0.5, 0.5, 0.0]]))
         assert weights[0, 2] == 0
+
+
+@given(ROWS, st.integers(0, 3))
+def test_sigmoid_less_log_n(row: list[float], hidden: int) -> None:
+    """n counts what the query sees: keys behind a mask change nothing."""
+    allowed = [True] * len(row) + [False] * hidden
+    for kind in (np.array, torch.tensor):
+        scores = kind([row + [9.0] * hidden], dtype=kind([1.5]).dtype)
+        got = np.asarray(normalizers.sigmoid(scores, kind([allowed])))[0]
+        want = [*plain.sigmoid_less_log_n(row), *[0.0] * hidden]
+        np.testing.assert_allclose(got, want, atol=1e-6)
+        if not hidden:
+            np.testing.assert_allclose(np.asarray(normalizers.sigmoid(scores, None))[0], want,
+                                       atol=1e-6)  # fmt: skip
+
+
+def test_sigmoid_of_huge_scores() -> None:
+    row = [[1e4, -1e4, 0.0]]
+    for kind in (np.array, torch.tensor):
+        np.testing.assert_allclose(normalizers.sigmoid(kind(row), None), [[1.0, 0.0, 0.25]])
+
+
+def test_gradient_of_sigmoid() -> None:
+    raw = torch.randn(3, 5, dtype=torch.float64).requires_grad_()
+    for allowed in (None, torch.rand(3, 5) < 0.6, torch.rand(3, 1) < 0.6):
+        assert torch.autograd.gradcheck(lambda z, a=allowed: normalizers.sigmoid(z, a), raw)
+
+
+def test_gumbel_draws_what_softmax_says() -> None:
+    torch.manual_seed(0)
+    raw, count = torch.tensor([1.0, 0.0, -1.0, 5.0]), 20_000
+    allowed = torch.tensor([True, True, True, False])
+    drawn = normalizers.Gumbel(0.3)(raw.expand(count, 4), allowed)
+    assert ((drawn == 0) | (drawn == 1)).all()
+    assert (drawn.sum(-1) == 1).all()
+    want = torch.softmax(raw[:3], 0)
+    spread = (want * (1 - want) / count).sqrt()
+    assert ((drawn.mean(0)[:3] - want).abs() < 4 * spread).all()
+    assert not drawn[:, 3].any()
+
+
+def test_the_gradient_of_gumbel_is_that_of_the_soft_sample() -> None:
+    raw, upstream = torch.randn(3, 5, dtype=torch.float64), torch.randn(3, 5, dtype=torch.float64)
+    torch.manual_seed(7)
+    noise = -torch.empty_like(raw).exponential_().log()
+    soft = raw.clone().requires_grad_()
+    (want,) = torch.autograd.grad(torch.softmax((soft + noise) / 0.5, -1), soft, upstream)
+    torch.manual_seed(7)
+    hard = raw.clone().requires_grad_()
+    drawn = normalizers.Gumbel(0.5)(hard, None)
+    assert torch.equal(drawn.argmax(-1), (raw + noise).argmax(-1))
+    torch.testing.assert_close(torch.autograd.grad(drawn, hard, upstream)[0], want)
+
+
+@pytest.mark.parametrize("dropout_p", [0.0, 0.5])
+@pytest.mark.parametrize("engine", ["auto", "reference"])
+def test_weights_of_a_draw_are_those_that_were_used(dropout_p: float, engine: str) -> None:
+    """Rule 7 where weights are drawn: asking for them changes neither the output nor what is drawn
+    afterwards, and they are the sample itself."""
+    if dropout_p and engine == "reference":
+        return  # it has no dropout
+    query, key, value = torch.randn(2, 1100, 4), torch.randn(2, 1100, 4), torch.randn(2, 1100, 4)
+    how = {"normalizer": "gumbel", "dropout_p": dropout_p, "engine": engine}
+    torch.manual_seed(3)
+    alone = regard.attend(query, key, value, **how)
+    next_draw = torch.rand(())
+    torch.manual_seed(3)
+    output, weights = regard.attend(query, key, value, **how, return_weights=True)
+    assert torch.equal(output, alone)
+    assert torch.equal(torch.rand(()), next_draw)
+    assert (weights.sum(-1) == 1).all()
+    want = weights @ value
+    if dropout_p:  # a row is its value twice, or nothing
+        want = torch.where(output == 0, 0.0, 2 * want)
+    torch.testing.assert_close(output, want)
+
+
+def test_the_backward_pass_of_a_draw_draws_the_same_again() -> None:
+    query = torch.randn(1, 1500, 3, dtype=torch.float64).requires_grad_()
+    value = torch.randn(1, 1500, 2, dtype=torch.float64).requires_grad_()
+    torch.manual_seed(5)
+    output, weights = regard.attend(query, query, value, normalizer="gumbel", return_weights=True)
+    (got,) = torch.autograd.grad(output.sum(), value)
+    torch.testing.assert_close(got, weights.sum(-2)[..., None].expand_as(value))

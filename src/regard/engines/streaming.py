@@ -86,6 +86,9 @@ def weigh(
 def _tiled(call: Call, score: Callable[[Any, Any], Any]) -> Callable[[Tensor, Tensor], Tensor]:
     """The same score, called on tiles of keys so small that its feature vectors fit."""
 
+    def of_tile(queries: range, keys: range) -> Callable[[Any, Any], Any]:
+        return score.at(queries, keys) if isinstance(score, Score) else score
+
     def on_tiles(query: Tensor, key: Tensor) -> Tensor:
         per_key = prod(call.batch) * query.shape[-2] * blocks.numbers_per_pair(call)
         breadth = blocks.breadth(call)
@@ -99,9 +102,7 @@ def _tiled(call: Call, score: Callable[[Any, Any], Any]) -> Callable[[Tensor, Te
         def tile(keys: range, query: Tensor, key: Tensor) -> Tensor:
             if call.wants_gradients:
                 tidy(per_key * key.shape[-2])
-            if isinstance(score, Score):
-                return score.at(range(query.shape[-2]), keys)(query, key)
-            return score(query, key)
+            return of_tile(range(query.shape[-2]), keys)(query, key)
 
         tiles, place = [], 0
         for part in key.split(length, dim=-2):

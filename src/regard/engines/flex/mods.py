@@ -16,6 +16,7 @@ from regard import biases, masks
 from regard.engines.call import Call
 from regard.engines.flex.fold import fold
 from regard.masks import Mask
+from regard.positions import Positions
 
 Mod = Callable[[Tensor, Tensor, Tensor, Tensor], Tensor]
 """``f(b, h, q, k)``: a number, or a truth, about one pair."""
@@ -27,8 +28,9 @@ FAR = 2**31 - 1
 def unsayable(call: Call) -> str | None:
     """Why mask and bias are no functions of one pair; None: they are."""
     mask, bias = call.parts.mask, call.parts.bias
-    if bias is not None and type(bias) is not biases.Dense:
-        return f"a bias {type(bias).__name__} is not known as a function of one pair"
+    for part in [] if bias is None else terms(bias):
+        if type(part) not in BIASES:
+            return f"a bias {type(part).__name__} is not known as a function of one pair"
     for piece in [] if mask is None else pieces(mask):
         if type(piece) not in MODS:
             return f"a mask {type(piece).__name__} is not known as a function of one pair"
@@ -47,9 +49,16 @@ def pieces(mask: Mask) -> list[Mask]:
     return [mask]
 
 
+def terms(bias: biases.Bias) -> list[biases.Bias]:
+    """The biases that a bias is the sum of."""
+    if type(bias) is biases.Sum:
+        return [*terms(bias.left), *terms(bias.right)]
+    return [bias]
+
+
 def score_mod(call: Call) -> Callable[..., Tensor]:
     """``f(score, b, h, q, k)``: the score and the bias."""
-    added = _at(call, _bias(call))
+    added = _added(call)
     return lambda score, b, h, q, k: score + added(b, h, q, k)
 
 
@@ -59,7 +68,7 @@ def mask_mod(call: Call) -> Mod:
     if bias is None or not bias.rules_out:
         assert mask is not None
         return _mod(call, mask)
-    added = _at(call, _bias(call))
+    added = _added(call)
 
     def finite(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
         return added(b, h, q, k) != -math.inf
@@ -67,12 +76,51 @@ def mask_mod(call: Call) -> Mod:
     return finite if mask is None else _both(_mod(call, mask), finite)
 
 
-def _bias(call: Call) -> Tensor:
+def _added(call: Call) -> Mod:
+    """What the bias adds to the score of a pair."""
     assert call.parts.bias is not None
-    values: Any = call.parts.bias.tile(call.grid)
-    values = values.detach()
+    mods = [BIASES[type(part)](call, part) for part in terms(call.parts.bias)]
+    return lambda b, h, q, k: sum((mod(b, h, q, k) for mod in mods[1:]), mods[0](b, h, q, k))
+
+
+def _numbers(call: Call, values: Any) -> Tensor:
+    values = call.grid.asarray(values).detach()
     is_double = values.dtype == torch.float64 and call.query.dtype != torch.float64
     return values.float() if is_double else values
+
+
+def _dense(call: Call, bias: biases.Dense) -> Mod:
+    return _at(call, _numbers(call, bias.tile(call.grid)))
+
+
+def _ahead(call: Call, positions: Positions) -> Mod:
+    """How far the key of a pair stands ahead of its query."""
+    at_query = _at(call, positions.of_queries(call.grid))
+    at_key = _at(call, positions.of_keys(call.grid))
+    return lambda b, h, q, k: at_key(b, h, q, k) - at_query(b, h, q, k)
+
+
+def _alibi(call: Call, bias: biases.Alibi) -> Mod:
+    slopes, ahead = _numbers(call, bias.slopes), _ahead(call, bias.positions)
+    if len(slopes) == 1:
+        return lambda b, h, q, k: -slopes[0] * ahead(b, h, q, k).abs()
+    return lambda b, h, q, k: -slopes[h] * ahead(b, h, q, k).abs()
+
+
+def _bucketed(call: Call, bias: biases.Bucketed) -> Mod:
+    # A number for each distance from −max_distance to max_distance says all.
+    reach = torch.arange(-bias.max_distance, bias.max_distance + 1, device=call.query.device)
+    values, ahead = _numbers(call, bias.values), _ahead(call, bias.positions)
+    table = values[..., bias.buckets(call.grid, reach)]
+
+    def at(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
+        place = ahead(b, h, q, k).clamp(-bias.max_distance, bias.max_distance)
+        place = place + bias.max_distance
+        if table.ndim == 1:
+            return table[place]
+        return table[h if len(table) > 1 else 0, place]
+
+    return at
 
 
 def _mod(call: Call, mask: Mask) -> Mod:
@@ -97,14 +145,13 @@ def _at(call: Call, x: Any) -> Mod:
 
 
 def _window(call: Call, mask: masks.Window) -> Mod:
-    at_query = _at(call, mask.positions.of_queries(call.grid))
-    at_key = _at(call, mask.positions.of_keys(call.grid))
+    ahead = _ahead(call, mask.positions)
     low = -FAR if mask.before is None else -mask.before
     high = FAR if mask.after is None else mask.after
 
     def near(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
-        ahead = at_key(b, h, q, k) - at_query(b, h, q, k)
-        return (ahead >= low) & (ahead <= high)
+        apart = ahead(b, h, q, k)
+        return (apart >= low) & (apart <= high)
 
     return near
 
@@ -163,3 +210,9 @@ MODS: dict[type[Mask], Callable[[Call, Any], Mod]] = {
     masks.Not: lambda call, mask: _opposite(_mod(call, mask.inner)),
 }
 """For masks that are no runs of keys; ``_window`` is for positions of keys."""
+
+BIASES: dict[type[biases.Bias], Callable[[Call, Any], Mod]] = {
+    biases.Dense: _dense,
+    biases.Alibi: _alibi,
+    biases.Bucketed: _bucketed,
+}

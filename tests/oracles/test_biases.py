@@ -1,0 +1,131 @@
+"""ALiBi and T5's buckets: the papers' numbers, positions, gradients, memory."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+
+import regard
+from regard import biases, masks
+from regard.grid import TORCH, Grid
+
+
+def plane(bias: biases.Bias, batch: tuple[int, ...], n: int, m: int) -> torch.Tensor:
+    grid = Grid(batch, n, m, range(n), range(m), TORCH, torch.device("cpu"))
+    return torch.as_tensor(bias.tile(grid))
+
+
+@pytest.mark.parametrize("heads", [1, 6, 8, 16])
+def test_alibi_is_the_formula(heads: int) -> None:
+    got = plane(biases.alibi(heads), (2, heads), 3, 5).expand(heads, 3, 5)
+    for h in range(heads):
+        for i in range(3):
+            for j in range(5):
+                want = -(2 ** (-8 * (h + 1) / heads)) * abs(i + 2 - j)
+                assert abs(got[h, i, j].item() - want) < 1e-15
+
+
+def test_alibi_of_the_paper_for_eight_heads() -> None:
+    """§3: 1/2, 1/4, … 1/256."""
+    got = plane(biases.alibi(8), (8,), 2, 2)[:, 1, 0]
+    assert got.tolist() == [-(2.0**-h) for h in range(1, 9)]
+
+
+def _bucket_of_the_paper(ahead: int, bidirectional: bool, count: int, furthest: int) -> int:
+    """The authors' code, number by number and in float32."""
+    bucket, back = 0, -ahead
+    if bidirectional:
+        count //= 2
+        bucket, back = (count if back < 0 else 0), abs(back)
+    else:
+        back = max(back, 0)
+    exact = count // 2
+    if back < exact:
+        return bucket + back
+    ratio = torch.log(torch.tensor(back, dtype=torch.float32) / exact)
+    step = (ratio / math.log(furthest / exact) * (count - exact)).to(torch.int64).item()
+    return bucket + min(exact + int(step), count - 1)
+
+
+@pytest.mark.parametrize("bidirectional", [True, False])
+@pytest.mark.parametrize(("count", "furthest"), [(32, 128), (8, 20), (64, 512), (4, 3)])
+def test_buckets_are_those_of_the_paper(bidirectional: bool, count: int, furthest: int) -> None:
+    values = torch.arange(count, dtype=torch.float64)
+    bias = biases.bucketed(values, bidirectional=bidirectional, max_distance=furthest)
+    n, m = 5, 2 * furthest + 9
+    got = plane(bias, (), n, m)
+    at_start = biases.bucketed(
+        values, bidirectional=bidirectional, max_distance=furthest, align="start"
+    )
+    other = plane(at_start, (), m, n)
+    for i in range(n):
+        for j in range(m):
+            ahead = j - (i + m - n)
+            assert got[i, j] == _bucket_of_the_paper(ahead, bidirectional, count, furthest)
+            assert other[j, i] == _bucket_of_the_paper(i - j, bidirectional, count, furthest)
+
+
+@given(st.integers(0, 99))
+def test_positions_of_each_row_of_the_batch(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    at_query, at_key = rng.integers(0, 30, (2, 3)), rng.integers(0, 30, (2, 4))
+    places = {"query_positions": at_query, "key_positions": at_key}
+    table = torch.tensor(rng.random((3, 8)))
+    slopes = torch.tensor(rng.random(3))
+    got = plane(biases.bucketed(table, max_distance=9, **places), (2, 3), 3, 4)
+    lines = plane(biases.alibi(slopes, **places), (2, 3), 3, 4)
+    for b, h, i, j in np.ndindex(2, 3, 3, 4):
+        ahead = int(at_key[b, j] - at_query[b, i])
+        assert got[b, h, i, j] == table[h, _bucket_of_the_paper(ahead, True, 8, 9)]
+        assert abs(lines[b, h, i, j] + slopes[h] * abs(ahead)) < 1e-12
+
+
+def test_biases_add_up() -> None:
+    values = torch.randn(4, 4)
+    x = torch.randn(2, 4, 3)
+    both = biases.alibi(2) + biases.dense(values)
+    got = regard.weights(x, x, bias=both)
+    distance = (torch.arange(4)[:, None] - torch.arange(4)).abs()
+    slopes = torch.tensor([2**-4, 2**-8])[:, None, None]
+    want = torch.softmax(x @ x.mT / math.sqrt(3) + values - slopes * distance, -1)
+    torch.testing.assert_close(got, want)
+    hidden = biases.alibi(2) + biases.dense(torch.full((4, 4), -torch.inf))
+    assert not regard.weights(x, x, bias=hidden).any()
+
+
+@pytest.mark.parametrize("score", ["scaled_dot", "own"])
+def test_gradients_reach_slopes_and_tables(score: str) -> None:
+    x = torch.randn(2, 5, 3, dtype=torch.float64).requires_grad_()
+    slopes = torch.rand(2, dtype=torch.float64).requires_grad_()
+    table = torch.randn(2, 8, dtype=torch.float64).requires_grad_()
+
+    def attend(x, slopes, table):
+        both = biases.alibi(slopes) + biases.bucketed(table, max_distance=4)
+        asked = score if score != "own" else (lambda q, k: (q @ k.mT).tanh())
+        return regard.attend(x, x, x, score=asked, bias=both, mask=masks.causal())
+
+    assert torch.autograd.gradcheck(attend, (x, slopes, table))
+
+
+def test_alibi_streams_and_is_fused() -> None:
+    """A bias that does not learn stays on torch's kernel, a block of it at a time; a learned one
+    streams: neither holds (Q, K) numbers."""
+    x = torch.randn(1, 2, 3000, 8)
+    tiles = []
+
+    class Watched(biases.Alibi):
+        def tile(self, grid):
+            tiles.append(len(grid.queries) * len(grid.keys))
+            return super().tile(grid)
+
+    fixed = biases.alibi(2)
+    assert isinstance(fixed, biases.Alibi)
+    assert regard.plan(x, x, x, bias=fixed).engine == "sdpa"
+    with torch.no_grad():
+        regard.attend(x, x, x, bias=Watched(fixed.slopes, fixed.positions))
+    assert max(tiles) <= 2**20
+    learned = biases.alibi(torch.rand(2).requires_grad_())
+    assert regard.plan(x, x, x, bias=learned).engine == "streaming"
