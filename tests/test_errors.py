@@ -179,67 +179,6 @@ CASES: dict[str, Row] = {
         errors.KindError,
         "must give booleans, and gave torch.int64",
     ),
-    "unknown score": (
-        lambda: regard.attend(X, X, X, score="dott"),
-        errors.UnknownName,
-        "no score is called 'dott'; the scores are dot, scaled_dot, bilinear, additive, "
-        "normalized_additive, cosine, distance, trilinear, symmetric_relu, location (also known "
-        "as luong_dot, general,",
-    ),
-    "parametric name": (
-        lambda: regard.attend(X, X, X, score="bahdanau"),
-        errors.UnknownName,
-        "the 'bahdanau' score has learned tensors: write score=scores.Additive(weight) with a "
-        "weight (D,), query and key projected to D, or let regard.nn.Attention(..., "
-        "score='bahdanau') own them",
-    ),
-    "score that is a class": (
-        lambda: regard.attend(X, X, X, score=scores.Cosine),
-        errors.KindError,
-        "score is a name, a score such as scores.Cosine(), or a function",
-    ),
-    "unknown normalizer": (
-        lambda: regard.attend(X, X, X, normalizer="entmax"),
-        errors.UnknownName,
-        "no normalizer is called 'entmax'; the normalizers are softmax, sparsemax, hard",
-    ),
-    "normalizer that is none": (
-        lambda: regard.attend(X, X, X, normalizer=3),
-        errors.KindError,
-        "normalizer is a name or a function",
-    ),
-    "bilinear weight": (
-        lambda: regard.attend(X, X, X, score=scores.Bilinear(zeros(4, 5))),
-        errors.ShapeError,
-        "scores.Bilinear wants a weight (E, F) = (4, 4) for query (…, Q, 4) and key (…, K, 4), "
-        "and it is (4, 5)",
-    ),
-    "bilinear heads": (
-        lambda: regard.attend(X, X, X, score=scores.Bilinear(zeros(3, 4, 4))),
-        errors.ShapeError,
-        "has the leading dimensions (3,), which do not broadcast to those of the scores, (2,)",
-    ),
-    "additive weight": (
-        lambda: regard.attend(X, X, X, score=scores.Additive(zeros(5))),
-        errors.ShapeError,
-        "scores.Additive with a weight (5,) wants query (…, Q, 5) and key (…, K, 5), already "
-        "projected, and they have 4 and 4 features (regard.nn.Attention projects them)",
-    ),
-    "additive heads": (
-        lambda: regard.attend(X, X, X, score=scores.Additive(zeros(3, 4))),
-        errors.ShapeError,
-        "(3,), which do not broadcast to those of the scores, (2,)",
-    ),
-    "cosine scale per query": (
-        lambda: regard.attend(X, X, X, score=scores.Cosine(zeros(5))),
-        errors.ShapeError,
-        "scores.Cosine wants a scale for each query, (*batch, Q) = (2, 3), and it is (5,)",
-    ),
-    "cosine scale below zero": (
-        lambda: scores.Cosine(-1.0),
-        errors.RangeError,
-        "scores.Cosine wants a scale ≥ 0, and it is -1.0",
-    ),
     "dropout above one": (
         lambda: regard.attend(X, X, X, dropout_p=1.5),
         errors.RangeError,
