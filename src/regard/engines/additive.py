@@ -40,9 +40,9 @@ def refuse(call: Call) -> str | None:
         return "the normalizer is not softmax"
     if under_grad():
         return "the gradients of torch.func do not see into operators that are not torch's own"
-    if isinstance(score, Additive) and score.activation == "leaky_relu":
-        if score.negative_slope < 0:
-            return "the slope of its activation is negative"
+    sloped = isinstance(score, Additive) and score.activation == "leaky_relu"
+    if sloped and score.negative_slope < 0:  # pyright: ignore[reportAttributeAccessIssue]
+        return "the slope of its activation is negative"
     if not (call.query.numel() and call.key.numel() and call.value.numel()):
         return "there is nothing to compute: a dimension is 0"
     return None

@@ -109,6 +109,17 @@ def _fused(
     assert form is not None
     query, key, width = form.query, form.key, value.shape[-1]
     features = _round_up(max(query.shape[-1], width), query.device.type)
+    if call.groups > 1 and mask is None and not triangle:
+        shared = call.batch[-1] // call.groups
+        if query.ndim == 4 and key.shape[:2] == value.shape[:2] == (query.shape[0], shared):
+            # Heads that share keys are more queries of one head, where all see all.
+            rows = query.reshape(*key.shape[:2], -1, query.shape[-1])
+            output = F.scaled_dot_product_attention(
+                *(_widened(x, features) for x in (rows, key, value)),
+                is_causal=False,
+                scale=form.scale,
+            )
+            return output[..., :width].reshape(*call.batch, query.shape[-2], width)
     if mask is None and call.groups == 1 and _is_ready(query, key, value, features):
         if query.ndim == 3:
             query, key, value = query.unsqueeze(1), key.unsqueeze(1), value.unsqueeze(1)

@@ -1,13 +1,73 @@
 """Layers that learn.
 
 Attention          a score and its projections                        nn/attention.py
+LearnedScore       the tensors of a score by its name                 nn/learned_score.py
 BidirectionalGRU   the encoder of RNNsearch                           nn/encoders.py
 BahdanauDecoder    RNNsearch's decoder                                nn/decoders.py
 LuongDecoder       global attention, input feeding                    nn/decoders.py
+LocalAttention     a window, moving on or predicted (Luong)           nn/local.py
+LocationSensitiveAttention   sees where it looked last                nn/location_sensitive.py
+CoverageAttention  sees how much of each key is read; coverage_loss   nn/coverage.py
+MonotonicAttention a walk that never goes back                        nn/monotonic.py
+HardAttention      one place, drawn; trained with REINFORCE           nn/hard.py
+AttentionPooling   a sequence as one vector, or a few                 nn/pooling.py
+PointerAttention   weights over the inputs are the output             nn/pointer.py
+LSTMN              an LSTM that attends to its own past               nn/lstmn.py
+GaussianGlimpse    DRAW's window over an image, to read and to write  nn/glimpse.py
+MultiheadAttention   heads side by side, as torch's layer; a cache   nn/multihead.py, nn/cache.py
+RelativeAttention    relative positions in keys and values (Shaw)    nn/relative.py
+SinusoidalPositions, LearnedPositions, RotaryPositions               nn/positions.py
+TransformerEncoder, TransformerEncoderLayer    as torch's stacks      nn/transformer_encoder.py
+TransformerDecoder, TransformerDecoderLayer    and step by step       nn/transformer_decoder.py
 """
 
 from regard.nn.attention import Attention
+from regard.nn.cache import KeyValueCache
+from regard.nn.coverage import CoverageAttention, coverage_loss
 from regard.nn.decoders import BahdanauDecoder, Encoded, LuongDecoder
 from regard.nn.encoders import BidirectionalGRU
+from regard.nn.glimpse import GaussianGlimpse
+from regard.nn.hard import HardAttention
+from regard.nn.learned_score import LearnedScore
+from regard.nn.local import LocalAttention
+from regard.nn.location_sensitive import LocationSensitiveAttention
+from regard.nn.lstmn import LSTMN
+from regard.nn.monotonic import MonotonicAttention, monotonic_alignment, monotonic_alignments
+from regard.nn.multihead import MultiheadAttention
+from regard.nn.pointer import PointerAttention
+from regard.nn.pooling import AttentionPooling
+from regard.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
+from regard.nn.relative import RelativeAttention
+from regard.nn.transformer_decoder import TransformerDecoder, TransformerDecoderLayer
+from regard.nn.transformer_encoder import TransformerEncoder, TransformerEncoderLayer
 
-__all__ = ["Attention", "BahdanauDecoder", "BidirectionalGRU", "Encoded", "LuongDecoder"]
+__all__ = [
+    "LSTMN",
+    "Attention",
+    "AttentionPooling",
+    "BahdanauDecoder",
+    "BidirectionalGRU",
+    "CoverageAttention",
+    "Encoded",
+    "GaussianGlimpse",
+    "HardAttention",
+    "KeyValueCache",
+    "LearnedPositions",
+    "LearnedScore",
+    "LocalAttention",
+    "LocationSensitiveAttention",
+    "LuongDecoder",
+    "MonotonicAttention",
+    "MultiheadAttention",
+    "PointerAttention",
+    "RelativeAttention",
+    "RotaryPositions",
+    "SinusoidalPositions",
+    "TransformerDecoder",
+    "TransformerDecoderLayer",
+    "TransformerEncoder",
+    "TransformerEncoderLayer",
+    "coverage_loss",
+    "monotonic_alignment",
+    "monotonic_alignments",
+]

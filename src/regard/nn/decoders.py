@@ -75,6 +75,11 @@ class BahdanauDecoder(nn.Module):
         hidden: H, features of s; also D of the score and of the maxout's output.
         annotation: F, features of h_j.
         normalizer: as in ``attend``.
+
+    >>> decoder = BahdanauDecoder(3, 4, 8)
+    >>> encoded = Encoded(torch.zeros(2, 5, 8), torch.tensor([5, 2]), torch.zeros(2, 4))
+    >>> decoder(torch.zeros(2, 7, 3), encoded).shape
+    torch.Size([2, 7, 4])
     """
 
     def __init__(
@@ -144,6 +149,12 @@ class LuongDecoder(nn.Module):
         layers: how many LSTMs are stacked.
         input_feeding: whether h̃_{t−1} is part of the next input.
         normalizer: as in ``attend``.
+
+    >>> decoder = LuongDecoder(3, 4, 8)
+    >>> encoded = Encoded(torch.zeros(2, 5, 8), torch.tensor([5, 2]), torch.zeros(2, 4))
+    >>> source, state = decoder.begin(encoded)
+    >>> decoder.step(torch.zeros(2, 3), state, source).features.shape
+    torch.Size([2, 4])
     """
 
     def __init__(

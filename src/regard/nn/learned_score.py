@@ -3,7 +3,7 @@
 import math
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from regard.errors import RangeError, ShapeError
 from regard.scores import (
@@ -88,28 +88,49 @@ class LearnedScore(nn.Module):
                 if heads is None:
                     self.query = nn.Linear(query_features, features, bias=False)
                     self.key = nn.Linear(key_features, features, bias=False)
-                self.weight = _uniform(*lead, features, fan_in=features)
+                self.weight = _room(*lead, features)
                 if self.score == "normalized_additive":
-                    self.bias = nn.Parameter(torch.zeros(*lead, features))
-                    self.gain = nn.Parameter(torch.full(lead, features**-0.5))
-                    self.offset = nn.Parameter(torch.zeros(lead))
+                    self.bias = _room(*lead, features)
+                    self.gain, self.offset = _room(*lead), _room(*lead)
             case "bilinear":
-                self.weight = _xavier(*lead, query_features, key_features)
+                self.weight = _room(*lead, query_features, key_features)
             case "trilinear":
                 for name in ("key_weight", "query_weight", "product_weight"):
-                    setattr(self, name, _uniform(*lead, query_features, fan_in=query_features))
+                    setattr(self, name, _room(*lead, query_features))
             case "symmetric_relu":
-                self.projection = _xavier(*lead, features, query_features)
-                self.diagonal = nn.Parameter(torch.ones(*lead, features))
+                self.projection = _room(*lead, features, query_features)
+                self.diagonal = _room(*lead, features)
             case "location":
                 if places is None:
                     raise RangeError(
                         "the location score learns a weight for each place of a key: "
                         "say places, the largest number of keys"
                     )
-                self.weight = _xavier(*lead, query_features, places)
+                self.weight = _room(*lead, query_features, places)
             case str():
                 self.score = named(self.score)
+        self.reset_parameters()
+
+    def reset_parameters(self) -> None:
+        """Draw the tensors anew (those of a score or a module that was given stay)."""
+        for projection in (self.query, self.key):
+            if isinstance(projection, nn.Linear):
+                projection.reset_parameters()
+        for name, tensor in self.named_parameters(recurse=False):
+            match name:
+                case "bias" | "offset":
+                    nn.init.zeros_(tensor)
+                case "diagonal":
+                    nn.init.ones_(tensor)
+                case "gain":
+                    nn.init.constant_(tensor, self.weight.shape[-1] ** -0.5)
+                case "projection":
+                    _xavier(tensor)
+                case "weight" if self.score in ("bilinear", "location"):
+                    _xavier(tensor)
+                case _:
+                    nn.init.uniform_(tensor, -1, 1)
+                    tensor.data /= math.sqrt(tensor.shape[-1])
 
     def forward(self) -> AnyScore:
         """The score, with the tensors as they are now."""
@@ -134,11 +155,11 @@ class LearnedScore(nn.Module):
         return self.score if isinstance(self.score, str) else repr(self.score)
 
 
-def _uniform(*shape: int, fan_in: int) -> nn.Parameter:
-    return nn.Parameter(torch.empty(shape).uniform_(-1, 1) / math.sqrt(fan_in))
+def _room(*shape: int) -> nn.Parameter:
+    return nn.Parameter(torch.empty(shape))
 
 
-def _xavier(*shape: int) -> nn.Parameter:
+def _xavier(tensor: Tensor) -> None:
     """Glorot's uniform, for each head as if it were alone."""
-    limit = math.sqrt(6 / (shape[-2] + shape[-1]))
-    return nn.Parameter(torch.empty(shape).uniform_(-limit, limit))
+    limit = math.sqrt(6 / (tensor.shape[-2] + tensor.shape[-1]))
+    nn.init.uniform_(tensor, -limit, limit)
