@@ -21,6 +21,7 @@ HERE = Path(__file__).parent
 QUICK = (
     "overhead",
     "decoding_step",
+    "cache_step",
     "additive_against_sdpa",
     "machine_limit",
     "additive_against_peers",

@@ -114,11 +114,8 @@ def _fused(
         if query.ndim == 4 and key.shape[:2] == value.shape[:2] == (query.shape[0], shared):
             # Heads that share keys are more queries of one head, where all see all.
             rows = query.reshape(*key.shape[:2], -1, query.shape[-1])
-            output = F.scaled_dot_product_attention(
-                *(_widened(x, features) for x in (rows, key, value)),
-                is_causal=False,
-                scale=form.scale,
-            )
+            rows, key, value = (_widened(x, features) for x in (rows, key, value))
+            output = F.scaled_dot_product_attention(rows, key, value, scale=form.scale)
             return output[..., :width].reshape(*call.batch, query.shape[-2], width)
     if mask is None and call.groups == 1 and _is_ready(query, key, value, features):
         if query.ndim == 3:
