@@ -7,7 +7,6 @@ from typing import Any
 
 from regard.engines import additive_numba, additive_triton, flex, reference, sdpa, streaming
 from regard.engines.call import Call
-from regard.engines.recompute import random_states, set_random_states
 from regard.errors import EngineError, UnknownName
 
 # In order of preference.
@@ -98,19 +97,9 @@ def writer(call: Call) -> ModuleType:
 
 def with_weights(call: Call, engine: ModuleType) -> tuple[Any, Any]:
     """The output of an engine, and the weights that it used."""
-    everything = range(call.n_queries)
-    if not call.draws or not call.is_torch:
-        return engine.attend(call), writer(call).weights(call, everything)
-    # The weights are drawn again as they were for the output, by the same engine, and what is drawn
-    # afterwards is what would have been drawn without them.
-    device = call.query.device
-    before = random_states(device)
-    output = engine.attend(call)
-    after = random_states(device)
-    set_random_states(device, before)
-    weights = (engine if hasattr(engine, "weights") else writer(call)).weights(call, everything)
-    set_random_states(device, after)
-    return output, weights
+    if engine in (streaming, reference):
+        return engine.attend_with_weights(call)
+    return engine.attend(call), writer(call).weights(call, range(call.n_queries))
 
 
 def _hesitates(name: str, call: Call) -> bool:

@@ -51,7 +51,7 @@ class _Again:
         self.function, self.arguments, self.device = function, arguments, device
         self.saved = 0
         self.found: dict[int, Tensor] = {}
-        self.random = random_states(device) if draws else None
+        self.random = _random_states(device) if draws else None
         enabled = autocasts(device.type)
         self.autocast = torch.get_autocast_dtype(device.type) if enabled else None
 
@@ -72,15 +72,15 @@ class _Again:
             if len(found) == self.saved:
                 raise _Enough
 
-        now = random_states(self.device) if self.random is not None else None
-        set_random_states(self.device, self.random)
+        now = _random_states(self.device) if self.random is not None else None
+        _set_random_states(self.device, self.random)
         try:
             with torch.enable_grad(), self._autocast(), saved_tensors_hooks(pack, _never):
                 self.function(*self.arguments)
         except _Enough:
             pass
         finally:
-            set_random_states(self.device, now)
+            _set_random_states(self.device, now)
         if len(found) != self.saved:
             raise RuntimeError(
                 f"a score or a normalizer saved {self.saved} tensors for the backward pass, and "
@@ -99,16 +99,14 @@ def _never(packed: Any) -> Tensor:
     raise AssertionError("the graph of a recomputation is never gone through")
 
 
-def random_states(device: torch.device) -> list[Tensor]:
-    """What torch would draw next, on the CPU and on a device."""
+def _random_states(device: torch.device) -> list[Tensor]:
     states = [torch.get_rng_state()]
     if device.type != "cpu":
         states.append(torch.get_device_module(device).get_rng_state(device))
     return states
 
 
-def set_random_states(device: torch.device, states: list[Tensor] | None) -> None:
-    """Draw again from where ``random_states`` was asked; None changes nothing."""
+def _set_random_states(device: torch.device, states: list[Tensor] | None) -> None:
     if states is None:
         return
     torch.set_rng_state(states[0])

@@ -27,11 +27,19 @@ def weights(call: Call, queries: range) -> Float[Array, "*batch q K"]:
 
 def attend(call: Call) -> Float[Array, "*batch Q V"]:
     """weights @ value. Cost: O(Q·K) memory."""
+    return attend_with_weights(call)[0]
+
+
+def attend_with_weights(
+    call: Call,
+) -> tuple[Float[Array, "*batch Q V"], Float[Array, "*batch Q K"]]:
+    """The output of ``attend``, and the weights of which it is made."""
     xp = call.xp
     weight, allowed = _weights(call, range(call.n_queries))
     value = seen(call, call.per_query_head(call.value), allowed)
     output = xp.astype(weight, value.dtype, copy=False) @ value
-    return xp.broadcast_to(output, (*call.batch, *output.shape[-2:]))
+    output = xp.broadcast_to(output, (*call.batch, *output.shape[-2:]))
+    return output, xp.astype(weight, call.query.dtype, copy=False)
 
 
 def _weights(call: Call, queries: range) -> tuple[Any, Any]:

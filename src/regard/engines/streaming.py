@@ -40,10 +40,20 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
     scratch = Scratch.of(call)
 
     def compute(grid: Grid, query: Tensor, key: Tensor, value: Tensor) -> Tensor:
+        return _output(call, value, *weigh(call, grid, query, key, scratch))
+
+    return _run(call, range(call.n_queries), compute)
+
+
+def attend_with_weights(
+    call: Call,
+) -> tuple[Float[Tensor, "*batch Q V"], Float[Tensor, "*batch Q K"]]:
+    """The output of ``attend``, and the weights of which it is made, as they are before dropout."""
+    scratch = Scratch.of(call)
+
+    def compute(grid: Grid, query: Tensor, key: Tensor, value: Tensor) -> tuple[Tensor, Tensor]:
         weight, allowed = weigh(call, grid, query, key, scratch)
-        weight = F.dropout(weight.to(value.dtype), call.dropout_p)
-        output = weight @ seen(call, call.per_query_head(value), allowed)
-        return output.expand(*call.batch, *output.shape[-2:])
+        return _output(call, value, weight, allowed), _rows(call, grid, weight)
 
     return _run(call, range(call.n_queries), compute)
 
@@ -53,17 +63,27 @@ def weights(call: Call, queries: range) -> Float[Tensor, "*batch q K"]:
     scratch = Scratch.of(call)
 
     def compute(grid: Grid, query: Tensor, key: Tensor, _: None) -> Tensor:
-        weight = weigh(call, grid, query, key, scratch)[0].to(call.query.dtype)
-        if call.draws and call.dropout_p:
-            F.dropout(weight, call.dropout_p)  # as attend draws before the next block does
-        around = (grid.keys.start, call.n_keys - grid.keys.stop)
-        return F.pad(weight, around).expand(*call.batch, len(grid.queries), call.n_keys)
+        weight, _ = weigh(call, grid, query, key, scratch)
+        return _rows(call, grid, weight)
 
     return _run(call, queries, compute)
 
 
-def _run(call: Call, queries: range, compute: Callable[..., Tensor]) -> Tensor:
+def _run(call: Call, queries: range, compute: Callable[..., Any]) -> Any:
     return blocks.run(call, queries, blocks.cut_rows(call, queries), compute)
+
+
+def _output(call: Call, value: Tensor, weight: Tensor, allowed: Any) -> Float[Tensor, "*batch q V"]:
+    weight = F.dropout(weight.to(value.dtype), call.dropout_p)
+    output = weight @ seen(call, call.per_query_head(value), allowed)
+    return output.expand(*call.batch, *output.shape[-2:])
+
+
+def _rows(call: Call, grid: Grid, weight: Tensor) -> Float[Tensor, "*batch q K"]:
+    """A block's weights among the keys that it does not see, in the query's dtype."""
+    around = (grid.keys.start, call.n_keys - grid.keys.stop)
+    rows = F.pad(weight.to(call.query.dtype), around)
+    return rows.expand(*call.batch, len(grid.queries), call.n_keys)
 
 
 def weigh(

@@ -31,7 +31,8 @@ class Window(Mask):
         return self.positions.given
 
     def tile(self, grid: Grid) -> Bool[Array, "*#batch q k"]:
-        query, key = self.positions.of_queries(grid), self.positions.of_keys(grid)
+        query: Any = self.positions.of_queries(grid)
+        key: Any = self.positions.of_keys(grid)
         if self.before is None:
             return key <= query + self.after if self.after is not None else key == key
         near = key >= query - self.before

@@ -13,6 +13,8 @@ from torch import Tensor, nn
 
 from regard.masks import Mask, padding
 from regard.nn.attention import Attention
+from regard.nn.projection import Projection
+from regard.nn.source import Source
 
 
 class Encoded(NamedTuple):
@@ -26,14 +28,6 @@ class Encoded(NamedTuple):
     @property
     def mask(self) -> Mask:
         return padding(self.lengths)
-
-
-class Source(NamedTuple):
-    """An encoded source, made ready once: keys as the attention projects them, and values."""
-
-    key: Tensor
-    value: Tensor
-    lengths: Tensor
 
 
 class GRUState(NamedTuple):
@@ -171,7 +165,7 @@ class LuongDecoder(nn.Module):
         super().__init__()
         self.layers, self.input_feeding = layers, input_feeding
         matched = score in ("dot", "scaled_dot", "cosine", "luong_dot", "content")
-        self.bridge: nn.Module = nn.Linear(annotation, hidden) if matched else nn.Identity()
+        self.bridge: nn.Module = Projection(annotation, hidden) if matched else nn.Identity()
         self.attention = Attention(
             hidden, hidden if matched else annotation, score=score, normalizer=normalizer
         )
@@ -222,7 +216,7 @@ class LuongDecoder(nn.Module):
             state.cell.transpose(0, 1).contiguous(),
         )
         top, _ = self.lstm(embedded, memory)
-        context = self.attention.read(top, source.key, source.value, mask=padding(source.lengths))
+        context = self.attention.read(top, source.key, source.value, mask=source.mask)
         return torch.tanh(self.combine(torch.cat([context, top], -1)))
 
 
@@ -233,7 +227,7 @@ def _look(
         query[:, None],
         source.key,
         source.value,
-        mask=padding(source.lengths),
+        mask=source.mask,
         return_weights=return_weights,
     )
     if isinstance(read, tuple):

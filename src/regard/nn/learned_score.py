@@ -6,6 +6,7 @@ import torch
 from torch import Tensor, nn
 
 from regard.errors import RangeError, ShapeError
+from regard.nn.projection import Projection
 from regard.scores import (
     Additive,
     AnyScore,
@@ -86,8 +87,8 @@ class LearnedScore(nn.Module):
         match self.score:
             case "additive" | "normalized_additive":
                 if heads is None:
-                    self.query = nn.Linear(query_features, features, bias=False)
-                    self.key = nn.Linear(key_features, features, bias=False)
+                    self.query = Projection(query_features, features, bias=False)
+                    self.key = Projection(key_features, features, bias=False)
                 self.weight = _room(*lead, features)
                 if self.score == "normalized_additive":
                     self.bias = _room(*lead, features)

@@ -3,18 +3,18 @@
 from typing import Any, TypedDict
 
 import torch
-import torch.nn.functional as F
 from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.attention import attend
 from regard.biases import Bias
 from regard.errors import KindError, RangeError, ShapeError
-from regard.grid import shape_text, traced
+from regard.grid import shape_text
 from regard.masks import Mask, causal
 from regard.nn.cache import KeyValueCache, Projected
 from regard.nn.learned_score import LearnedScore
 from regard.nn.positions import RotaryPositions
+from regard.nn.projection import linear
 from regard.nn.refusals import refuse
 from regard.normalizers import Normalizer
 from regard.normalizers import named as named_normalizer
@@ -301,21 +301,6 @@ class MultiheadAttention(nn.Module):
     def extra_repr(self) -> str:
         shared = "" if self.kv_heads == self.num_heads else f", kv_heads={self.kv_heads}"
         return f"{self.embed_dim}, {self.num_heads}{shared}"
-
-
-def linear(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
-    """``x Wᵀ + b``, where a row of ``x`` with NaN or ∞ in it gives NaN, and gradients to nothing:
-    what is padding may be that, and 0 · NaN in the gradient of W is NaN."""
-    if not torch.is_grad_enabled() or _finite(x):
-        return F.linear(x, weight, bias)
-    good = x.isfinite().all(-1, keepdim=True)
-    return torch.where(good, F.linear(torch.where(good, x, 0.0), weight, bias), torch.nan)
-
-
-def _finite(x: Tensor) -> bool:
-    # Asking a GPU would make it wait.
-    known = x.device.type == "cpu" and not traced(x)
-    return known and bool(torch.linalg.vector_norm(x.detach()).isfinite())
 
 
 def _divided(embed_dim: int, num_heads: int, kv_heads: int) -> int:
