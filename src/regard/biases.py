@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import torch
 from jaxtyping import Float, Int
 
 from regard.errors import KindError, RangeError, ShapeError
@@ -96,28 +97,38 @@ class Bucketed(Bias):
     rules_out: bool = False
 
     def tile(self, grid: Grid) -> Float[Array, "*#batch q k"]:
-        xp, values = grid.xp, grid.asarray(self.values)
+        xp, far, values = grid.xp, self.max_distance, self.of_distances(grid)
         ahead = self.positions.of_keys(grid) - self.positions.of_queries(grid)
-        buckets = self.buckets(grid, ahead)
-        flat = xp.reshape(buckets, (-1,))
-        if values.ndim == 2 and values.shape[0] == 1:
-            values = values[0]
+        places = _clipped(xp, ahead, far)
+        flat = xp.reshape(places, (-1,))
         if values.ndim == 1:
-            return xp.reshape(xp.take(values, flat, axis=0), buckets.shape)
+            return xp.reshape(xp.take(values, flat, axis=0), places.shape)
         _check_heads("biases.bucketed", values.shape[0], grid)
-        if buckets.ndim > 2:
-            buckets = buckets[..., 0, :, :]  # where the heads will be
+        if places.ndim > 2:
+            places = places[..., 0, :, :]  # where the heads will be
         found = xp.take(xp.matrix_transpose(values), flat, axis=0)
-        return xp.moveaxis(xp.reshape(found, (*buckets.shape, values.shape[0])), -1, -3)
+        return xp.moveaxis(xp.reshape(found, (*places.shape, values.shape[0])), -1, -3)
 
-    def buckets(self, grid: Grid, ahead: Any) -> Int[Array, "*#batch q k"]:
-        """The buckets of distances j − i, of any shape."""
-        xp, sides, count = grid.xp, 2 if self.bidirectional else 1, self.values.shape[-1]
-        table = grid.asarray(_bucket_of_distance(count // sides, self.max_distance))
-        back = xp.abs(ahead) if self.bidirectional else xp.where(ahead < 0, -ahead, 0)
-        near = xp.where(back > self.max_distance, self.max_distance, back)
-        bucket = xp.reshape(xp.take(table, xp.reshape(near, (-1,)), axis=0), ahead.shape)
-        return xp.where(ahead > 0, bucket + count // 2, bucket) if self.bidirectional else bucket
+    def of_distances(self, grid: Grid) -> Float[Array, "*heads distances"]:
+        """The numbers of the distances j − i from −max_distance to max_distance: further ones
+        have those of the ends."""
+        values = grid.asarray(self.values)
+        values = values[0] if values.ndim == 2 and values.shape[0] == 1 else values
+        count, back = values.shape[-1], np.arange(self.max_distance, -1, -1)
+        if self.bidirectional:
+            behind = _bucket_of_distance(count // 2, self.max_distance)
+            buckets = np.concatenate([behind[back], behind[1:] + count // 2])
+        else:
+            behind = _bucket_of_distance(count, self.max_distance)
+            buckets = np.concatenate([behind[back], np.zeros(self.max_distance, np.int64)])
+        return grid.xp.take(values, grid.asarray(buckets), axis=-1)
+
+
+def _clipped(xp: Any, ahead: Any, far: int) -> Any:
+    """Distances as places in a table from −far to far; ``ahead`` is used up."""
+    if isinstance(ahead, torch.Tensor):
+        return ahead.clamp_(-far, far).add_(far)
+    return xp.where(ahead > far, far, xp.where(ahead < -far, -far, ahead)) + far
 
 
 def _bucket_of_distance(count: int, max_distance: int) -> np.ndarray:

@@ -108,17 +108,14 @@ def _alibi(call: Call, bias: biases.Alibi) -> Mod:
 
 
 def _bucketed(call: Call, bias: biases.Bucketed) -> Mod:
-    # A number for each distance from −max_distance to max_distance says all.
-    reach = torch.arange(-bias.max_distance, bias.max_distance + 1, device=call.query.device)
-    values, ahead = _numbers(call, bias.values), _ahead(call, bias.positions)
-    table = values[..., bias.buckets(call.grid, reach)]
+    table, ahead = _numbers(call, bias.of_distances(call.grid)), _ahead(call, bias.positions)
 
     def at(b: Tensor, h: Tensor, q: Tensor, k: Tensor) -> Tensor:
         place = ahead(b, h, q, k).clamp(-bias.max_distance, bias.max_distance)
         place = place + bias.max_distance
         if table.ndim == 1:
             return table[place]
-        return table[h if len(table) > 1 else 0, place]
+        return table[h, place]
 
     return at
 
