@@ -30,4 +30,8 @@ def _factors(bias: Bias, title: str, head: int) -> str:
     """e^bias: what the weights of equal scores are multiplied by."""
     x = torch.zeros(HEADS, len(PLACES), 1)
     factors = regard.weights(x, x, bias=bias, normalizer=lambda scores, _: scores.exp())
-    return svg.heatmap(Alignment(PLACES, PLACES, factors[head - 1], title=title))
+    return svg.heatmap(
+        Alignment(PLACES, PLACES, factors[head - 1], title=title),
+        axes=("key", "query"),
+        amount="factor",
+    )

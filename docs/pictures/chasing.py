@@ -32,4 +32,4 @@ def _split(vectors: np.ndarray) -> np.ndarray:
 
 
 def _heatmap(weights: np.ndarray, title: str) -> str:
-    return svg.heatmap(Alignment(WORDS, WORDS, weights, title=title))
+    return svg.heatmap(Alignment(WORDS, WORDS, weights, title=title), axes=("key", "query"))

@@ -17,5 +17,9 @@ def draw() -> str:
     drawings = []
     for title, how in (*soft, ("hard", {"normalizer": "hard"})):
         weights = regard.weights(keys, keys, **how)
-        drawings.append(svg.heatmap(Alignment(COUNTRIES, COUNTRIES, weights, title=title)))
+        drawings.append(
+            svg.heatmap(
+                Alignment(COUNTRIES, COUNTRIES, weights, title=title), axes=("key", "query")
+            )
+        )
     return beside(*drawings)

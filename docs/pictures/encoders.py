@@ -25,6 +25,5 @@ def draw() -> str:
     onward, rearward = (half / half.sum(-1, keepdim=True) for half in halves.unbind(1))
     names = [f"{arrow}{word}" for arrow in "→←" for word in WORDS[: int(lengths)]]
     title = "What an annotation has read"
-    return svg.heatmap(
-        Alignment(tuple(WORDS), tuple(names), torch.cat([onward, rearward]), title=title)
-    )
+    drawn = Alignment(tuple(WORDS), tuple(names), torch.cat([onward, rearward]), title=title)
+    return svg.heatmap(drawn, axes=("token", "annotation"), amount="share")

@@ -15,4 +15,6 @@ def draw() -> str:
     words = np.array(WORDS)
     weights = regard.weights((words @ to_query).astype(float), (words @ to_key).astype(float))
     tokens = tuple("".join(map(str, word)) for word in WORDS)
-    return svg.heatmap(Alignment(tokens, tokens, weights, title="General attention"))
+    return svg.heatmap(
+        Alignment(tokens, tokens, weights, title="General attention"), axes=("key", "query")
+    )

@@ -21,5 +21,5 @@ def draw() -> str:
         "in evaluation": likeliest.sample,
     }
     tokens = tuple(WORDS)
-    drawn = (svg.heatmap(Alignment(tokens, tokens, x[0], title=name)) for name, x in rows.items())
-    return beside(*drawn, columns=2)
+    drawn = [Alignment(tokens, tokens, x[0], title=name) for name, x in rows.items()]
+    return beside(*(svg.heatmap(x, axes=("key", "query")) for x in drawn), columns=2)

@@ -16,7 +16,9 @@ def draw() -> str:
     with torch.no_grad():
         *_, weights = _reader()(_sentence(), return_weights=True)
     title = "Each word over the words before it"
-    return svg.heatmap(Alignment(tuple(WORDS), tuple(WORDS), weights[0], title=title))
+    return svg.heatmap(
+        Alignment(tuple(WORDS), tuple(WORDS), weights[0], title=title), axes=("past", "token")
+    )
 
 
 def _sentence() -> torch.Tensor:

@@ -24,4 +24,8 @@ def draw() -> str:
 def _sees(mask: Mask, title: str, tokens: str = "abcdefgh") -> str:
     x = torch.zeros(1, len(tokens), 1)
     seen = regard.weights(x, x, mask=mask)[0] > 0
-    return svg.heatmap(Alignment(tuple(tokens), tuple(tokens), seen, title=title))
+    return svg.heatmap(
+        Alignment(tuple(tokens), tuple(tokens), seen, title=title),
+        axes=("key", "query"),
+        amount="may attend",
+    )

@@ -19,7 +19,10 @@ def draw() -> str:
     with torch.no_grad():
         _, weights = _layer()(_sentence(), return_weights=True)
     pictures = [
-        svg.heatmap(Alignment(tuple(WORDS), tuple(WORDS), rows, title=f"head {h}: {what}"))
+        svg.heatmap(
+            Alignment(tuple(WORDS), tuple(WORDS), rows, title=f"head {h}: {what}"),
+            axes=("key", "query"),
+        )
         for h, (rows, what) in enumerate(zip(weights, HEADS, strict=True), 1)
     ]
     return beside(*pictures)

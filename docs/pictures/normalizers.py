@@ -20,4 +20,7 @@ def _weights(scale: float, title: str) -> str:
     query, key = torch.ones(1, 1), scale * torch.tensor(SCORES)[:, None]
     rows = [regard.weights(query, key, score="dot", normalizer=name)[0] for name in NORMALIZERS]
     keys = tuple(f"{score:g}".replace("-", "−") for score in SCORES)
-    return svg.heatmap(Alignment(keys, tuple(NORMALIZERS), torch.stack(rows), title=title))
+    return svg.heatmap(
+        Alignment(keys, tuple(NORMALIZERS), torch.stack(rows), title=title),
+        axes=("key", "normalizer"),
+    )

@@ -54,7 +54,9 @@ def looks(
     query = vectors() if query is None else query
     key = vectors() if key is None else key
     weights = regard.weights(query, key, score=score, normalizer=normalizer)
-    return svg.heatmap(Alignment(tuple(WORDS), tuple(WORDS), weights, title=title))
+    return svg.heatmap(
+        Alignment(tuple(WORDS), tuple(WORDS), weights, title=title), axes=("key", "query")
+    )
 
 
 def draw() -> str:

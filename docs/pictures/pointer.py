@@ -13,7 +13,9 @@ NUMBERS = (7.0, 2.0, 9.0, 4.0, 5.0)
 def draw() -> str:
     source, steps = tuple(f"{n:g}" for n in NUMBERS), tuple("12345")
     title = "Sorting by pointing, step by step"
-    return svg.heatmap(Alignment(source, steps, _sort(_smallest_above()), title=title))
+    return svg.heatmap(
+        Alignment(source, steps, _sort(_smallest_above()), title=title), axes=("input", "step")
+    )
 
 
 def _smallest_above() -> PointerAttention:

@@ -45,7 +45,9 @@ def draw() -> str:
         for i in range(1, len(rows) + 1)
     )
     weights = torch.cat(list(found.values()))
-    return svg.heatmap(Alignment(tuple(WORDS), names, weights, title="What each form pools"))
+    return svg.heatmap(
+        Alignment(tuple(WORDS), names, weights, title="What each form pools"), axes=("word", "form")
+    )
 
 
 def _weights(form: str) -> Tensor:

@@ -20,7 +20,7 @@ def draw() -> str:
     tokens = torch.ones(len(PLACES), FEATURES)
     turned = RotaryPositions(FEATURES, base=100.0)(tokens)
     return beside(
-        svg.heatmap(table),
+        svg.heatmap(table, axes=("wave", "place"), amount="value"),
         _weights(waves, "sinusoids of equal tokens"),
         _weights(turned, "equal tokens, turned"),
     )
@@ -28,4 +28,4 @@ def draw() -> str:
 
 def _weights(tokens: torch.Tensor, title: str) -> str:
     weights = regard.weights(tokens, tokens, score="dot")
-    return svg.heatmap(Alignment(PLACES, PLACES, weights, title=title))
+    return svg.heatmap(Alignment(PLACES, PLACES, weights, title=title), axes=("key", "query"))

@@ -15,7 +15,9 @@ def draw() -> str:
     with torch.no_grad():
         _, weights = _layer()(torch.zeros(len(PLACES), 9), return_weights=True)
     pictures = [
-        svg.heatmap(Alignment(PLACES, PLACES, rows, title=f"head {h}: {what}"))
+        svg.heatmap(
+            Alignment(PLACES, PLACES, rows, title=f"head {h}: {what}"), axes=("key", "query")
+        )
         for h, (rows, what) in enumerate(zip(weights, HEADS, strict=True), 1)
     ]
     return beside(*pictures)

@@ -125,6 +125,15 @@ SCORES: dict[str, ScoreRow] = {
         ),
         False,
     ),
+    "additive, relu": ScoreRow(
+        lambda s: {"weight": (s.E,)},
+        lambda t: scores.Additive(t["weight"], "relu"),
+        lambda q, k, t, b, i, j: sum(
+            v * max(x + y, 0.0) for v, x, y in zip(t["weight"], q, k, strict=True)
+        ),
+        lambda q, k, t: torch.relu(q[..., :, None, :] + k[..., None, :, :]) @ t["weight"],
+        False,
+    ),
     "additive, sigmoid": ScoreRow(
         lambda s: {"weight": (s.E,)},
         lambda t: scores.Additive(t["weight"], "sigmoid"),

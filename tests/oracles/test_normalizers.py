@@ -257,3 +257,21 @@ def test_the_backward_pass_of_a_draw_draws_the_same_again() -> None:
     output, weights = regard.attend(query, query, value, normalizer="gumbel", return_weights=True)
     (got,) = torch.autograd.grad(output.sum(), value)
     torch.testing.assert_close(got, weights.sum(-2)[..., None].expand_as(value))
+
+
+def test_what_a_draw_cannot_see_changes_nothing() -> None:
+    """Rules 4 and 5, for the one normalizer that the table of the laws cannot hold."""
+    query, key, value = torch.randn(2, 3, 4), torch.randn(2, 6, 4), torch.randn(2, 6, 2)
+    mask = regard.masks.padding([4, 0])
+
+    def drawn() -> tuple[torch.Tensor, ...]:
+        leaves = [x.clone().requires_grad_() for x in (query, key, value)]
+        torch.manual_seed(11)
+        output = regard.attend(*leaves, normalizer="gumbel", mask=mask)
+        return output, *torch.autograd.grad(output.square().sum(), leaves)
+
+    clean = drawn()
+    assert not clean[0][1].any()
+    key[0, 4:], value[0, 4:], key[1], value[1] = torch.nan, torch.inf, torch.nan, torch.nan
+    for got, want in zip(drawn(), clean, strict=True):
+        assert torch.equal(got, want)

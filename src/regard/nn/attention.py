@@ -11,7 +11,7 @@ from regard.errors import ShapeError
 from regard.grid import shape_text
 from regard.masks import Mask
 from regard.nn.learned_score import LearnedScore
-from regard.normalizers import Normalizer
+from regard.normalizers import Normalizer, settled
 from regard.normalizers import named as named_normalizer
 from regard.scores import AnyScore
 
@@ -39,7 +39,7 @@ class Attention(nn.Module):
             if it is a module, are trained with this layer).
         features: D of the additive scores and of symmetric_relu; None: E.
         places: of the location score, the largest number of keys.
-        normalizer: as in ``attend``.
+        normalizer: as in ``attend``; "gumbel" draws in training alone.
         dropout: probability with which a weight is dropped in training.
 
     >>> import torch
@@ -111,7 +111,7 @@ class Attention(nn.Module):
             score=self.score(),
             mask=mask,
             bias=bias,
-            normalizer=self.normalizer,
+            normalizer=settled(self.normalizer, training=self.training),
             dropout_p=self.dropout if self.training else 0.0,
             return_weights=return_weights,
         )

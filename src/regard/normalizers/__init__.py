@@ -21,6 +21,7 @@ __all__ = [
     "entmax15",
     "hard",
     "named",
+    "settled",
     "sigmoid",
     "softmax",
     "sparsemax",
@@ -61,3 +62,8 @@ def named(normalizer: Normalizer | str) -> Normalizer:
 def draws(normalizer: Normalizer) -> bool:
     """Whether a normalizer may draw at random; a function of the user's cannot be asked."""
     return isinstance(normalizer, Gumbel) or normalizer not in NORMALIZERS.values()
+
+
+def settled(normalizer: Normalizer, *, training: bool) -> Normalizer:
+    """What a layer takes: in evaluation nothing is drawn, so ``hard`` takes the place of Gumbel."""
+    return hard if isinstance(normalizer, Gumbel) and not training else normalizer

@@ -17,8 +17,8 @@ class Gumbel:
 
         w = one-hot of argmax(z + g),  g_j ~ Gumbel(0, 1);  ∂w/∂z taken as ∂ softmax((z + g)/τ)/∂z
 
-    The argmax of z + g is a sample of softmax(z), whatever τ. Layers draw while they train; in
-    evaluation give "hard", which takes the likeliest key.
+    The argmax of z + g is a sample of softmax(z), whatever τ. Layers draw while they train, and in
+    evaluation take ``hard``, the likeliest key; ``attend`` draws whenever it is asked to.
 
     Source:  Jang, Gu and Poole 2017 (arXiv:1611.01144), §2.1–2.2
     Departs: none

@@ -77,7 +77,7 @@ def sigmoid(
 
     Weights are not made to sum to 1; log n keeps their sum near 1 where scores are near 0.
 
-    Source:  Ramapuram et al. 2024 (arXiv:2409.04431), §3.2 (b = −log n)
+    Source:  Ramapuram et al. 2024 (arXiv:2409.04431), §2 (b = −log n)
     Departs: n counts the keys that the mask lets the query see, so that padding changes nothing
     Cost:    O(Q·K)
 

@@ -2,7 +2,7 @@
 
 Both are w = max((α − 1) z − τ, 0)^(1/(α − 1)) with the τ at which they sum to 1: sparsemax is
 α = 2, entmax15 α = 1.5, and softmax what remains as α → 1. Their gradient is one formula too
-(Peters et al. 2019, Proposition 2): with s = w^(2−α) where w > 0 and 0 elsewhere,
+(Peters et al. 2019, §3): with s = w^(2−α) where w > 0 and 0 elsewhere,
 J v = s (v − ⟨s, v⟩ / Σ s). So nothing but the weights is kept for the backward pass.
 
 τ is sought by Newton's method on Σ w(τ) − 1, which is convex and falls: from below it climbs to the

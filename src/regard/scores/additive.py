@@ -21,7 +21,7 @@ class Additive(Score):
     Departs: W and U are not part of it: query and key come projected to the same D features
              (``nn.Attention`` owns the projections). Luong's concat, vᵀ tanh(W [s; h]), is this
              with W split in two.
-    Engine:  engines/additive_numba.py on the CPU, engines/additive_triton.py on GPUs
+    Engine:  engines/additive_numba/scores.py on the CPU, engines/additive_triton/tiles.py on GPUs
     Cost:    O(Q·K·D) time; of the (Q, K, D) tensor the engines hold nothing
 
     Args:

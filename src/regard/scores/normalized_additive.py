@@ -23,7 +23,7 @@ class NormalizedAdditive(Score):
     Departs: W and U are not part of it: query and key come projected to the same D features
              (``nn.Attention`` owns the projections). Where v is 0 the score is r.
     Lowers:  additive, with the weight g v/‖v‖ and b added to the query; r is none to softmax
-    Engine:  engines/additive_numba.py on the CPU, engines/additive_triton.py on GPUs
+    Engine:  engines/additive_numba/scores.py on the CPU, engines/additive_triton/tiles.py on GPUs
     Cost:    O(Q·K·D) time
 
     Args:

@@ -16,8 +16,9 @@ class SoftCap(Score):
 
     Small scores stay as they are; no pair can outshout all others by more than 2c.
 
-    Source:  Bello et al. 2017 (arXiv:1611.09940), appendix (logit clipping); Gemma Team 2024,
-             Gemma 2 (arXiv:2408.00118), §2 (logit soft-capping, c = 50)
+    Source:  Gemma Team 2024, Gemma 2 (arXiv:2408.00118), §2 (logit soft-capping, c = 50). Earlier
+             Bello et al. 2017 (arXiv:1611.09940) clip to C tanh(score), which scales small scores
+             by C: that is ``SoftCap(score', C)`` of a score' that is C times as large.
     Departs: none
     Lowers:  to nothing: tanh of an inner product is none
     Engine:  engines/streaming.py

@@ -24,9 +24,12 @@ DASHES = ("none", "7 3", "2 3", "10 3 2 3", "5 2 1 2 1 2")
 Point = tuple[float, float]
 
 
-def heatmap(alignment: Alignment) -> str:
+def heatmap(
+    alignment: Alignment, *, axes: tuple[str, str] = ("source", "target"), amount: str = "weight"
+) -> str:
     """The alignment as SVG: source tokens on top, target tokens at the left, a square per weight.
 
+    ``axes`` are the words on top and at the left, ``amount`` that of the legend.
     Each square tells its weight when pointed at. A weight that is NaN is an empty dashed square.
     The text has about 150 bytes per weight. O(Q K).
     """
@@ -39,8 +42,8 @@ def heatmap(alignment: Alignment) -> str:
     wide, high = CELL * len(source), CELL * len(target)
 
     parts = [_text(left, 16, alignment.title, size=15)] if alignment.title else []
-    parts.append(_text(left, top - reach - 10, "source", size=12))
-    parts.append(_text(12, top + high / 2, "target", "middle", size=12, turn=-90))
+    parts.append(_text(left, top - reach - 10, axes[0], size=12))
+    parts.append(_text(12, top + high / 2, axes[1], "middle", size=12, turn=-90))
     for k, token in enumerate(source):
         x, y, whole = left + CELL * (k + 0.5), top - 7, visible(alignment.source[k])
         parts.append(
@@ -52,7 +55,7 @@ def heatmap(alignment: Alignment) -> str:
         y, whole = top + CELL * (q + 0.5) + 4.5, visible(alignment.target[q])
         parts.append(_text(left - 8, y, token, "end", mono=True, hint=whole))
         parts.extend(_cell(alignment, q, k, left, top) for k in range(len(source)))
-    parts.append(_legend(left, top + high + 14))
+    parts.append(_legend(left, top + high + 14, amount))
     title_width = LETTER * columns(alignment.title)
     width = left + max(wide + (reach if slanted else 0), title_width, 200) + 8
     label = f"Attention of {len(target)} target tokens over {len(source)} source tokens"
@@ -123,7 +126,7 @@ def _cell(alignment: Alignment, q: int, k: int, left: float, top: float) -> str:
     return f'<rect {place} {size} rx="2" {look}><title>{title}</title></rect>'
 
 
-def _legend(x: float, y: float) -> str:
+def _legend(x: float, y: float, amount: str) -> str:
     # Small squares, not a gradient: a gradient needs an id, and ids clash on a shared page.
     steps, size = 24, 5
     squares = "".join(
@@ -132,7 +135,7 @@ def _legend(x: float, y: float) -> str:
         for i in range(steps)
     )
     end = x + 14 + size * steps
-    words = _text(x, y + 9, "0", size=12) + _text(end + 6, y + 9, "1 weight", size=12)
+    words = _text(x, y + 9, "0", size=12) + _text(end + 6, y + 9, f"1 {amount}", size=12)
     return squares + words
 
 
