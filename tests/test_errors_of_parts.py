@@ -86,7 +86,7 @@ CASES: dict[str, Row] = {
     "soft cap of nothing": (
         lambda: scores.SoftCap(scores.Dot(), 0.0),
         errors.RangeError,
-        "scores.SoftCap wants a cap > 0, and it is 0.0",
+        "scores.SoftCap wants a finite cap > 0, and it is 0.0",
     ),
     "parametric name of the new": (
         lambda: regard.attend(X, X, X, score="bidaf"),

@@ -27,5 +27,5 @@ def _sees(mask: Mask, title: str, tokens: str = "abcdefgh") -> str:
     return svg.heatmap(
         Alignment(tuple(tokens), tuple(tokens), seen, title=title),
         axes=("key", "query"),
-        amount="may attend",
+        amount="seen",
     )

@@ -23,9 +23,9 @@ def _smallest_above() -> PointerAttention:
     a step beside it, tanh(8 (e_j − d)), keeps away from what is not above it."""
     pointer = PointerAttention(2, 2, features=2)
     with torch.no_grad():
-        pointer.key.weight.copy_(torch.tensor([[0.125, 0.0], [4.0, -2.0]]))  # of (e_j, 1)
-        pointer.query.weight.copy_(torch.tensor([[0.0, 0.0], [-4.0, 0.0]]))  # of (d, 1)
-        pointer.weight.copy_(torch.tensor([-16.0, 6.0]))
+        pointer.score.key.weight.copy_(torch.tensor([[0.125, 0.0], [4.0, -2.0]]))  # of (e_j, 1)
+        pointer.score.query.weight.copy_(torch.tensor([[0.0, 0.0], [-4.0, 0.0]]))  # of (d, 1)
+        pointer.score.weight.copy_(torch.tensor([-16.0, 6.0]))
     return pointer
 
 

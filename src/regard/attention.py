@@ -82,8 +82,8 @@ def attend(  # noqa: PLR0913
             pairwise function ``f(query, key) -> (…, Q, K)``, which is called on tiles.
         bias: numbers added to the scores, of ``regard.biases``.
         mask: which keys a query may see, of ``regard.masks``; True = may attend.
-        normalizer: how scores become weights: "softmax", "sparsemax", "entmax15", "hard", or a
-            function.
+        normalizer: how scores become weights: "softmax", "sparsemax", "entmax15", "sigmoid",
+            "hard", "gumbel" (drawn), or a function.
         dropout_p: the probability with which a weight is dropped (the others grow by 1/(1−p)).
             As in torch's function it applies whenever it is not 0; pass 0 in evaluation.
         enable_gqa: heads of queries share heads of keys and values; heads are the third

@@ -77,7 +77,11 @@ class Alibi(Bias):
     rules_out: bool = False
 
     def tile(self, grid: Grid) -> Float[Array, "*#batch q k"]:
-        slopes = grid.asarray(self.slopes)
+        slopes = self.slopes
+        if isinstance(slopes, tuple):  # float32 is as fine as the scores, and half the work
+            dtype = grid.xp.float64 if grid.dtype in (None, grid.xp.float64) else grid.xp.float32
+            slopes = grid.xp.asarray(slopes, dtype=dtype, device=grid.device)
+        slopes = grid.asarray(slopes)
         apart = grid.xp.abs(self.positions.of_keys(grid) - self.positions.of_queries(grid))
         apart = grid.xp.astype(apart, slopes.dtype)
         if slopes.shape[0] == 1:
@@ -99,29 +103,33 @@ class Bucketed(Bias):
     def tile(self, grid: Grid) -> Float[Array, "*#batch q k"]:
         xp, far, values = grid.xp, self.max_distance, self.of_distances(grid)
         ahead = self.positions.of_keys(grid) - self.positions.of_queries(grid)
-        places = _clipped(xp, ahead, far)
-        flat = xp.reshape(places, (-1,))
-        if values.ndim == 1:
-            return xp.reshape(xp.take(values, flat, axis=0), places.shape)
-        _check_heads("biases.bucketed", values.shape[0], grid)
+        if not xp.isdtype(ahead.dtype, "integral"):
+            raise KindError(f"biases.bucketed wants positions in whole tokens, not {ahead.dtype}")
+        places, heads = _clipped(xp, ahead, far), values.shape[0] if values.ndim > 1 else 1
+        if heads > 1:
+            _check_heads("biases.bucketed", heads, grid)
+            if places.ndim > 2 and places.shape[-3] > 1:  # each head has positions of its own
+                size = values.shape[-1]
+                places = places + size * grid.indices(range(heads))[:, None, None]
+                values, heads = xp.reshape(values, (-1,)), 1
+        found = xp.take(values, xp.reshape(places, (-1,)), axis=-1)
+        if heads == 1:
+            return xp.reshape(found, places.shape)
         if places.ndim > 2:
             places = places[..., 0, :, :]  # where the heads will be
-        found = xp.take(xp.matrix_transpose(values), flat, axis=0)
-        return xp.moveaxis(xp.reshape(found, (*places.shape, values.shape[0])), -1, -3)
+        return xp.moveaxis(xp.reshape(found, (heads, *places.shape)), 0, -3)
 
     def of_distances(self, grid: Grid) -> Float[Array, "*heads distances"]:
         """The numbers of the distances j − i from −max_distance to max_distance: further ones
         have those of the ends."""
         values = grid.asarray(self.values)
         values = values[0] if values.ndim == 2 and values.shape[0] == 1 else values
-        count, back = values.shape[-1], np.arange(self.max_distance, -1, -1)
-        if self.bidirectional:
-            behind = _bucket_of_distance(count // 2, self.max_distance)
-            buckets = np.concatenate([behind[back], behind[1:] + count // 2])
-        else:
-            behind = _bucket_of_distance(count, self.max_distance)
-            buckets = np.concatenate([behind[back], np.zeros(self.max_distance, np.int64)])
-        return grid.xp.take(values, grid.asarray(buckets), axis=-1)
+        xp, count = grid.xp, values.shape[-1]
+        behind = _bucket_of_distance(
+            grid, count // (2 if self.bidirectional else 1), self.max_distance
+        )
+        ahead = behind[1:] + count // 2 if self.bidirectional else xp.zeros_like(behind[1:])
+        return xp.take(values, xp.concat([xp.flip(behind), ahead]), axis=-1)
 
 
 def _clipped(xp: Any, ahead: Any, far: int) -> Any:
@@ -131,16 +139,16 @@ def _clipped(xp: Any, ahead: Any, far: int) -> Any:
     return xp.where(ahead > far, far, xp.where(ahead < -far, -far, ahead)) + far
 
 
-def _bucket_of_distance(count: int, max_distance: int) -> np.ndarray:
+def _bucket_of_distance(grid: Grid, count: int, max_distance: int) -> Int[Array, " distances"]:
     """The bucket of the distances 0 … max_distance: one each for the first half of the buckets,
     then ever wider ones."""
-    exact = count // 2
-    distance = np.arange(max_distance + 1)
+    xp, exact = grid.xp, count // 2
+    distance = grid.indices(range(max_distance + 1))
     # As the paper's code has it, in float32: the same distances fall on the same side of an edge.
-    far = np.log(np.maximum(distance, 1).astype(np.float32) / max(exact, 1))
-    steps = far / np.float32(math.log(max_distance / max(exact, 1))) * np.float32(count - exact)
-    wide = np.minimum(exact + steps.astype(np.int64), count - 1)
-    return np.where(distance < exact, distance, wide)
+    far = xp.log(xp.astype(xp.where(distance < 1, 1, distance), xp.float32) / max(exact, 1))
+    steps = far / math.log(max_distance / max(exact, 1)) * (count - exact)
+    wide = exact + xp.astype(steps, xp.int64)
+    return xp.where(distance < exact, distance, xp.where(wide < count, wide, count - 1))
 
 
 def _check_heads(what: str, count: int, grid: Grid) -> None:
@@ -203,12 +211,12 @@ def alibi(
     >>> regard.weights(x, x, bias=alibi(torch.tensor([1.0])))[0, -1]
     tensor([0.0900, 0.2447, 0.6652])
     """
-    if isinstance(heads, int):
+    if isinstance(heads, int | np.integer) and not isinstance(heads, bool):
         if heads < 1:
             raise RangeError(f"biases.alibi wants a number of heads ≥ 1, and it is {heads}")
-        slopes: Any = 2.0 ** (-8.0 * np.arange(1, heads + 1) / heads)
+        slopes: Any = tuple(2.0 ** (-8.0 * h / int(heads)) for h in range(1, int(heads) + 1))
     else:
-        slopes = _table("biases.alibi", heads, "slopes (H,)", (1,))
+        slopes = _table("biases.alibi", heads, "a number of heads, or slopes (H,)", (1,))
     return Alibi(slopes, Positions(aligned(align), query_positions, key_positions))
 
 
@@ -256,6 +264,8 @@ def bucketed(
             if bidirectional
             else f"biases.bucketed wants at least 2 buckets, and there are {count}"
         )
+    if isinstance(max_distance, bool) or not isinstance(max_distance, int):
+        raise KindError(f"max_distance is a whole number of tokens, and it is {max_distance!r}")
     if max_distance <= count // sides // 2:
         raise RangeError(
             f"biases.bucketed has buckets of their own for distances below {count // sides // 2}, "
@@ -267,7 +277,9 @@ def bucketed(
 
 def _table(what: str, values: Any, pattern: str, ranks: tuple[int, ...]) -> Any:
     if "float" not in str(getattr(values, "dtype", None)):
-        raise KindError(f"{what} wants {pattern} as an array of floating-point numbers")
+        raise KindError(
+            f"{what} wants {pattern} as an array of floating-point numbers, and got {values!r}"
+        )
     if values.ndim not in ranks or 0 in values.shape:
         raise ShapeError(f"{what} wants {pattern}, and they are {shape_text(tuple(values.shape))}")
     return values

@@ -54,10 +54,13 @@ class Grid:
     keys: range
     xp: Any
     device: Any
+    dtype: Any = None
+    """Of the scores; None: not known."""
 
     def at(self, queries: range, keys: range) -> "Grid":
         """Another rectangle of the same plane."""
-        return Grid(self.batch, self.n_queries, self.n_keys, queries, keys, self.xp, self.device)
+        sizes = self.batch, self.n_queries, self.n_keys
+        return Grid(*sizes, queries, keys, self.xp, self.device, self.dtype)
 
     @property
     def pattern(self) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from jaxtyping import Int
 
-from regard.errors import UnknownName
+from regard.errors import KindError, UnknownName
 from regard.grid import Array, Grid
 
 Align = Literal["end", "start"]
@@ -31,18 +31,27 @@ class Positions:
     def of_queries(self, grid: Grid) -> Int[Array, "*#batch q 1"]:
         """Those of the rectangle's queries."""
         if self.query_positions is not None:
-            return grid.per_query(self.query_positions, "query_positions")
+            return _wide(grid, grid.per_query(self.query_positions, "query_positions"))
         return grid.indices(grid.queries)[:, None] + self.offset(grid)
 
     def of_keys(self, grid: Grid) -> Int[Array, "*#batch 1 k"]:
         """Those of the rectangle's keys."""
         if self.key_positions is not None:
-            return grid.per_key(self.key_positions, "key_positions")
+            return _wide(grid, grid.per_key(self.key_positions, "key_positions"))
         return grid.indices(grid.keys)[None, :]
 
     def offset(self, grid: Grid) -> int:
         """The position of the first query, where none are given."""
         return grid.n_keys - grid.n_queries if self.align == "end" else 0
+
+
+def _wide(grid: Grid, positions: Any) -> Any:
+    """Positions whose differences do not wrap around, as those of unsigned numbers would."""
+    if grid.xp.isdtype(positions.dtype, "bool"):
+        raise KindError("positions are numbers of tokens, and these are booleans")
+    if grid.xp.isdtype(positions.dtype, "integral"):
+        return grid.xp.astype(positions, grid.xp.int64, copy=False)
+    return positions
 
 
 def aligned(align: str) -> Align:

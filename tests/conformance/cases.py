@@ -144,6 +144,12 @@ BIASES: dict[str, BiasRow | None] = {
         lambda s, b, i, j: ((head(b),), -abs(i + s.K - s.Q - j)),
         moves=True,
     ),
+    "buckets, one way": BiasRow(
+        lambda s: (_heads(s), 4),
+        lambda numbers, s: biases.bucketed(numbers, bidirectional=False, max_distance=4),
+        lambda s, b, i, j: ((head(b), _bucket(min(j - i - s.K + s.Q, 0))), 1.0),
+        moves=True,
+    ),
     "buckets, learned": BiasRow(
         lambda s: (_heads(s), 8),
         lambda numbers, s: biases.bucketed(numbers, max_distance=4, align="start"),

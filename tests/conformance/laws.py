@@ -268,14 +268,14 @@ def a_row_does_not_know_its_batch(problem: Problem) -> None:
 
 
 def _row(array: Any, b: int, rank: int, name: str, problem: Problem) -> Any:
-    behind = {"weight": len(problem.score.tensors(problem.setup).get("weight", ())), "scale": 1}
-    if name == "weight" and "per head" in problem.case["score"]:
-        behind["weight"] -= 1
-    if name == "bias" and problem.bias_row.at is not None:  # one for each head
+    """What of an input belongs to row b of the batch."""
+    if name in problem.score.tensors(problem.setup) and name != "scale":
+        score = problem.score.ask(problem.tensors())
+        own = getattr(getattr(score, "score", score), "per_head", {}).get(name, array.ndim)
+        return array[b : b + 1] if rank == 1 and array.ndim > own else array  # of each head
+    if name == "bias" and problem.bias_row.at is not None:
         return array[b : b + 1] if rank == 1 else array
-    if "per head" in problem.case["score"] and name in ("projection", "diagonal", "sigma"):
-        return array[b : b + 1] if rank == 1 else array
-    here = array.ndim - behind.get(name, 2) == rank
+    here = array.ndim - {"scale": 1}.get(name, 2) == rank
     return array[b : b + 1] if here and array.shape[0] > 1 else array
 
 

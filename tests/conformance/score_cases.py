@@ -53,6 +53,11 @@ def _nearness(q: Any, k: Any, strength: Any) -> Any:
     return -abs(q[..., :, None, :] - k[..., None, :, :]).sum(-1) * strength
 
 
+def _of_head(tensor: Any, b: tuple[int, ...], own: int) -> Any:
+    """The part of a pair's head, of ``own`` dimensions."""
+    return tensor[head(b)] if tensor.ndim > own else tensor
+
+
 SCORES: dict[str, ScoreRow] = {
     "dot": ScoreRow(
         lambda s: {},
@@ -191,6 +196,23 @@ SCORES: dict[str, ScoreRow] = {
         ),
         True,
     ),
+    "trilinear per head": ScoreRow(
+        lambda s: dict.fromkeys(
+            ("key_weight", "query_weight", "product_weight"), (*s.batch[-1:], s.E)
+        ),
+        lambda t: scores.Trilinear(t["key_weight"], t["query_weight"], t["product_weight"]),
+        lambda q, k, t, b, i, j: (
+            _of_head(t["key_weight"], b, 1) @ k
+            + _of_head(t["query_weight"], b, 1) @ q
+            + _of_head(t["product_weight"], b, 1) @ (q * k)
+        ),
+        lambda q, k, t: (
+            (k * t["key_weight"][..., None, :]).sum(-1)[..., None, :]
+            + (q * t["query_weight"][..., None, :]).sum(-1)[..., :, None]
+            + (q * t["product_weight"][..., None, :]) @ k.mT
+        ),
+        True,
+    ),
     "symmetric_relu per head": ScoreRow(
         lambda s: {"projection": (*s.batch[-1:], 3, s.E), "diagonal": (*s.batch[-1:], 3)},
         lambda t: scores.SymmetricReLU(t["projection"], t["diagonal"]),
@@ -214,6 +236,22 @@ SCORES: dict[str, ScoreRow] = {
         lambda q, k, t, b, i, j: q @ t["weight"][:, j],
         lambda q, k, t: q @ t["weight"][:, : k.shape[-2]],
         True,
+        lambda features: 3,
+    ),
+    "location per head": ScoreRow(
+        lambda s: {"weight": (*s.batch[-1:], s.E, s.K + 4)},
+        lambda t: scores.Location(t["weight"]),
+        lambda q, k, t, b, i, j: q @ _of_head(t["weight"], b, 2)[:, j],
+        lambda q, k, t: q @ t["weight"][..., : k.shape[-2]],
+        True,
+        lambda features: 3,
+    ),
+    "soft cap of location": ScoreRow(
+        lambda s: {"weight": (*s.batch[-1:], s.E, s.K + 4)},
+        lambda t: scores.SoftCap(scores.Location(t["weight"]), 2.0),
+        lambda q, k, t, b, i, j: 2 * math.tanh(q @ _of_head(t["weight"], b, 2)[:, j] / 2),
+        lambda q, k, t: 2 * torch.tanh(q @ t["weight"][..., : k.shape[-2]] / 2),
+        False,
         lambda features: 3,
     ),
     "additive, normalized": ScoreRow(

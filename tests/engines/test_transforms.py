@@ -253,3 +253,22 @@ def test_on_the_meta_device_additive_attention_streams() -> None:
     with pytest.raises(errors.EngineError, match="on the CPU only"):
         function(FUSED, "both")(*given)
     assert function("streaming", "both", engine="auto")(*given).device.type == "meta"
+
+
+@of("sdpa", "streaming")
+@pytest.mark.parametrize(
+    "bias",
+    [
+        lambda values: biases.alibi(2),
+        lambda values: biases.alibi(values[0, :2].exp()),
+        lambda values: biases.bucketed(values[:2, :4], max_distance=3),
+        lambda values: biases.bucketed(values[0, :4], bidirectional=False, max_distance=4),
+    ],
+)
+def test_biases_of_positions_compile_whole(engine: str, bias: Callable[..., Any]) -> None:
+    def attend(query: Tensor, key: Tensor, value: Tensor, weight: Tensor, *given: Tensor) -> Tensor:
+        return regard.attend(query, key, value, bias=bias(given[1].detach()), engine=engine)
+
+    tensors = inputs()
+    compiled = torch.compile(attend, backend="aot_eager", fullgraph=True)
+    torch.testing.assert_close(compiled(*tensors), attend(*tensors))

@@ -129,3 +129,39 @@ def test_alibi_streams_and_is_fused() -> None:
     assert max(tiles) <= 2**20
     learned = biases.alibi(torch.rand(2).requires_grad_())
     assert regard.plan(x, x, x, bias=learned).engine == "streaming"
+
+
+@pytest.mark.parametrize("mask", [None, masks.padding([1000]), ~masks.window(700, None)])
+def test_halves_tell_far_keys_apart(mask: masks.Mask | None) -> None:
+    """The bias of a far key is large, and a half that holds it does not hold its neighbour's."""
+    x = torch.randn(1, 2, 1500, 8).bfloat16()
+    bias = biases.alibi(2, align="end" if mask is not None else "start")
+    query = x if mask is not None else x[:, :, :4]
+    if mask is None:
+        bias = biases.alibi(2, query_positions=torch.arange(4000, 4004))
+    assert regard.plan(query, x, x, bias=bias, mask=mask).engine == "sdpa"
+    got = regard.attend(query, x, x, bias=bias, mask=mask).float()
+    want = regard.attend(query.double(), x.double(), x.double(), bias=bias, mask=mask)
+    assert (got - want).abs().max() < 0.05
+
+
+def test_unsigned_positions_do_not_wrap_around() -> None:
+    at, x = torch.arange(5, dtype=torch.uint8), torch.zeros(5, 1)
+    for narrow in (at, at.to(torch.int8), at.numpy()):
+        places = {"query_positions": narrow, "key_positions": narrow}
+        wide = {"query_positions": at.long(), "key_positions": at.long()}
+        for rule in (biases.alibi, lambda t, **p: biases.bucketed(t, max_distance=2, **p)):
+            table = torch.rand(1) if rule is biases.alibi else torch.rand(4)
+            got = regard.weights(x, x, bias=rule(table, **places))
+            assert torch.equal(got, regard.weights(x, x, bias=rule(table, **wide)))
+        got = regard.weights(x, x, mask=masks.window(1, 0, **places))
+        assert torch.equal(got, regard.weights(x, x, mask=masks.window(1, 0, **wide)))
+
+
+def test_positions_of_each_head() -> None:
+    at_key, table = torch.tensor([[0, 1, 2, 3], [10, 11, 12, 13]]), torch.randn(2, 8)
+    bias = biases.bucketed(table, max_distance=16, key_positions=at_key)
+    got = plane(bias, (2,), 3, 4)
+    for h, i, j in np.ndindex(2, 3, 4):
+        ahead = int(at_key[h, j]) - (i + 1)
+        assert got[h, i, j] == table[h, _bucket_of_the_paper(ahead, True, 8, 16)]

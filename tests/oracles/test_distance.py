@@ -42,6 +42,21 @@ def test_no_digits_are_lost_far_from_the_origin(offset: float, spread: float) ->
     assert ((forced - want).abs().max() > allowed) == (spread == 100.0)
 
 
+def test_float64_keeps_its_digits_too() -> None:
+    key = torch.randn(5, 4, dtype=torch.float64)
+    key[0] += 1e5
+    value = torch.randn(5, 3, dtype=torch.float64)
+    output = regard.attend(key + 0.1, key, value, score="distance")
+    want = regard.attend(key + 0.1, key, value, score="distance", engine="reference")
+    assert (output - want).abs().max() < 1e-10
+
+
+def test_halves_are_refused_by_the_fused_kernel() -> None:
+    x = torch.randn(3, 4).bfloat16()
+    refusals = regard.plan(x, x, x, score="distance").refusals
+    assert refusals["sdpa"] == "the score would lose digits as an inner product of halves"
+
+
 def test_padding_far_away_takes_no_digits() -> None:
     key, query, value = torch.randn(1, 9, 4), torch.randn(1, 5, 4), torch.randn(1, 9, 4)
     mask, score = masks.padding([6]), scores.Distance()

@@ -27,8 +27,8 @@ def test_what_keys_hold_changes_nothing() -> None:
 
 def test_blocks_and_tiles_know_their_places() -> None:
     """A window is computed in blocks that begin anywhere."""
-    query, key, value = torch.randn(900, 4), torch.randn(900, 4), torch.randn(900, 3)
-    score, mask = scores.Location(torch.randn(4, 900)), masks.window(3, 2)
+    query, key, value = torch.randn(1300, 4), torch.randn(1300, 4), torch.randn(1300, 3)
+    score, mask = scores.Location(torch.randn(4, 1300)), masks.window(3, 2)
     for s in (score, scores.SoftCap(score, 5.0)):
         want = regard.attend(query, key, value, score=s, mask=mask, engine="reference")
         torch.testing.assert_close(regard.attend(query, key, value, score=s, mask=mask), want)

@@ -41,6 +41,26 @@ def test_the_fused_kernel_takes_it_and_sigmoid_feels_the_offset() -> None:
     assert (regard.weights(query, key, score=higher, normalizer="sigmoid").sum(-1) > totals).all()
 
 
+def test_numbers_per_head() -> None:
+    query, key = torch.randn(3, 2, 4), torch.randn(3, 5, 4)
+    weight, gain, offset = torch.randn(4), torch.randn(3), torch.randn(3)
+    got = scores.NormalizedAdditive(weight, gain, None, offset)(query, key)
+    for h in range(3):
+        one = scores.NormalizedAdditive(weight, gain[h].item(), None, offset[h].item())
+        torch.testing.assert_close(got[h], one(query[h], key[h]))
+
+
+def test_every_tensor_is_part_of_the_graph() -> None:
+    """r is none to softmax; its gradient is 0, and not missing, on every engine."""
+    query, key, value = (torch.randn(2, 5, 4) for _ in "qkv")
+    for engine in ("additive_numba", "streaming"):
+        offset = torch.zeros((), requires_grad=True)
+        score = scores.NormalizedAdditive(torch.randn(4), 1.0, None, offset)
+        output = regard.attend(query, key, value, score=score, engine=engine)
+        (slope,) = torch.autograd.grad(output.square().sum(), offset)
+        assert abs(slope) < 1e-5
+
+
 @pytest.mark.parametrize("engine", ["additive_numba", "streaming"])
 def test_gradcheck(engine: str) -> None:
     shapes = ((3, 2), (4, 2), (4, 2), (2,), (), (2,), ())

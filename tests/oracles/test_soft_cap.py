@@ -39,17 +39,18 @@ def test_gradcheck_of_all_that_it_wraps() -> None:
 
 
 def test_a_function_that_draws_draws_the_same_again() -> None:
-    """The backward pass computes blocks again; what was drawn is drawn again."""
-    query = torch.randn(2, 600, 4, dtype=torch.float64).requires_grad_()
+    """The backward pass computes blocks again, and what was drawn is drawn again: else gradients
+    would be those of other numbers."""
+    query = torch.randn(1, 1200, 4, dtype=torch.float64).requires_grad_()
+    drawn: list[torch.Tensor] = []
 
-    def noisy(query, key):
-        return query @ key.mT * torch.rand((), dtype=torch.float64)
+    def noisy(query: torch.Tensor, key: torch.Tensor) -> torch.Tensor:
+        drawn.append(torch.rand((), dtype=torch.float64))
+        return query @ key.mT * drawn[-1]
 
-    torch.manual_seed(1)
-    once = regard.attend(query, query, query, score=scores.SoftCap(noisy, 3.0))
-    (got,) = torch.autograd.grad(once.sum(), query)
-    torch.manual_seed(1)
-    factor = torch.rand((), dtype=torch.float64)
-    want = torch.softmax(3 * torch.tanh(query @ query.mT * factor / 3), -1) @ query
-    if torch.allclose(once, want):  # one block: one draw
-        torch.testing.assert_close(got, torch.autograd.grad(want.sum(), query)[0])
+    output = regard.attend(query, query, query, score=scores.SoftCap(noisy, 3.0))
+    forward = len(drawn)
+    output.sum().backward()
+    assert forward > 1
+    assert len(drawn) > forward
+    assert {x.item() for x in drawn[forward:]} <= {x.item() for x in drawn[:forward]}

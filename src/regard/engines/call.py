@@ -130,7 +130,8 @@ class Call:
         if self._grid is None:
             n, m = self.n_queries, self.n_keys
             device = self.query.device if self.is_torch else array_api_compat.device(self.query)
-            self._grid = Grid(self.batch, n, m, range(n), range(m), self.xp, device)
+            dtype = self.query.dtype
+            self._grid = Grid(self.batch, n, m, range(n), range(m), self.xp, device, dtype)
         return self._grid
 
     @property

@@ -30,6 +30,8 @@ def refuse(call: Call) -> str | None:
         return "it computes torch tensors only"
     if not (isinstance(score, Score) and score.is_inner_product):
         return "the score is not an inner product"
+    if call.query.dtype.itemsize == 2 and score.loses(call.query, call.key):
+        return "the score would lose digits as an inner product of halves"
     if call.parts.normalizer is not softmax:
         return "the normalizer is not softmax"
     if call.parts.bias is not None and call.corner[1].requires_grad and call.wants_gradients:
@@ -71,17 +73,28 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
         query, key = shield(call, query, key, allowed)
         parts = query, key, seen(call, value, allowed)
         if allowed is None:
-            return _fused(call, score.at(grid.queries, grid.keys), parts, added, False)
+            return _fused(
+                call, score.at(grid.queries, grid.keys), parts, _level(call, added), False
+            )
         sees = allowed.any(-1, keepdim=True)
         # A row of −∞ has no softmax: let a blind query see everything, and drop what it saw.
         open_to = allowed | ~sees
         added = open_to if added is None else torch.where(open_to, added, -torch.inf)
+        added = _level(call, added)
         output = _fused(call, score.at(grid.queries, grid.keys), parts, added, False)
         return torch.where(sees, output, 0.0)
 
     everything = range(call.n_queries)
     cuts = blocks.cut(call, everything, _tile_entries_per_row(call))
     return blocks.run(call, everything, cuts, compute)
+
+
+def _level(call: Call, added: Tensor) -> Tensor:
+    """A bias whose largest number in each row is 0, where numbers are halves: there they are
+    finest, and softmax feels no constant. As it is, a far key's would be rounded to others'."""
+    if added.dtype == torch.bool or call.query.dtype.itemsize > 2:
+        return added
+    return added - added.detach().amax(-1, keepdim=True)
 
 
 def _tile_entries_per_row(call: Call) -> int:

@@ -74,10 +74,6 @@ class Additive(Score):
         return AdditiveForm(self, None)
 
     @property
-    def is_additive(self) -> bool:
-        return type(self) is Additive  # a class of a user's own may compute something else
-
-    @property
     def held(self) -> tuple[Any, ...]:
         return (self.weight,)
 

@@ -7,13 +7,20 @@ from typing import Any, ClassVar
 import torch
 from jaxtyping import Float
 
-from regard.errors import RangeError
+from regard.errors import KindError, RangeError
 from regard.grid import Array, namespace, traced
-from regard.scores.score import InnerProduct, Score, heads_fit, same_features, same_library
+from regard.scores.score import (
+    InnerProduct,
+    Score,
+    heads_fit,
+    ones_column,
+    same_features,
+    same_library,
+)
 
-DIGITS = 1e-5
-"""The inner-product form is taken where the rounding of its largest term stays below this: a weight
-is then as exact as a dot product's."""
+DIGITS = {32: 1e-5, 64: 1e-10}
+"""By the bits of a number: the inner-product form is taken where the rounding of its largest term
+stays below this. A weight is then as exact as a dot product's."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,7 +35,9 @@ class Distance(Score):
     Departs: none
     Lowers:  an inner product, (q − c, −‖q − c‖²/2, 1) with (k − c, 1, −‖k − c‖²/2) over σ², c the
              mean of the keys. Far from c, or in half precision, it would lose digits (1.8e-2 at a
-             distance of 100 in float32): such calls stream, and take differences.
+             distance of 100 in float32): such calls stream, and take differences. One far vector
+             of the batch is enough for that, padding included: the numbers are the same, the time
+             is not.
     Engine:  engines/sdpa.py where no digits are lost, engines/streaming.py elsewhere
     Cost:    O(Q·K·E) time; O((Q + K)·E) to see whether digits would be lost, for which a GPU waits
 
@@ -38,6 +47,7 @@ class Distance(Score):
 
     Raises:
         RangeError: σ is a number and not above 0.
+        KindError: σ is neither a number nor an array.
 
     >>> import numpy
     >>> Distance(0.5)(numpy.array([[1.0, 1.0]]), numpy.array([[1.0, 2.0], [4.0, 5.0]]))
@@ -49,8 +59,11 @@ class Distance(Score):
     per_head: ClassVar[dict[str, int]] = {"sigma": 0}
 
     def __post_init__(self) -> None:
-        if isinstance(self.sigma, int | float) and not self.sigma > 0:
-            raise RangeError(f"scores.Distance wants a width sigma > 0, and it is {self.sigma}")
+        if isinstance(self.sigma, int | float):
+            if not 0 < self.sigma < math.inf or self.sigma**2 in (0.0, math.inf):
+                raise RangeError(f"scores.Distance wants a width sigma > 0, and it is {self.sigma}")
+        elif not hasattr(self.sigma, "dtype"):
+            raise KindError(f"scores.Distance wants a number or an array, not {self.sigma!r}")
 
     def __call__(
         self, query: Float[Array, "*batch Q E"], key: Float[Array, "*batch K E"]
@@ -65,8 +78,8 @@ class Distance(Score):
         xp = namespace(query, key)
         center = _center(query, key)
         query, key, sharpness = query - center, key - center, self._sharpness(query)
-        rows = [query, -0.5 * _squares(query), xp.ones_like(query[..., :1])]
-        columns = [key, xp.ones_like(key[..., :1]), -0.5 * _squares(key)]
+        rows = [query, -0.5 * _squares(query), ones_column(query)]
+        columns = [key, ones_column(key), -0.5 * _squares(key)]
         return InnerProduct(xp.concat(rows, axis=-1) * sharpness, xp.concat(columns, axis=-1), 1.0)
 
     def loses(self, query: Array, key: Array) -> bool:
@@ -82,8 +95,9 @@ class Distance(Score):
         center = _center(query, key)
         reach = [xp.max(_squares(x - center)) for x in (query, key)]
         largest = float(sum(reach) * (xp.max(sharpness) if math.prod(sharpness.shape) else 1.0))
+        about = xp.finfo(query.dtype)
         # So written, NaN loses too.
-        return not largest * float(xp.finfo(query.dtype).eps) / 2 <= DIGITS
+        return not largest * float(about.eps) / 2 <= DIGITS[about.bits]
 
     def _sharpness(self, like: Any) -> Any:
         """1/σ², an array that broadcasts over queries and keys."""

@@ -52,6 +52,10 @@ class Location(Score):
         return replace(self, weight=self.weight[..., keys.start : keys.stop])
 
     @property
+    def keys_per_head(self) -> bool:
+        return self.weight.ndim > 2 and self.weight.shape[-3] > 1
+
+    @property
     def held(self) -> tuple[Any, ...]:
         return (self.weight,)
 

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+import torch
 from jaxtyping import Float
 
 from regard.errors import ShapeError
@@ -57,13 +58,17 @@ class NormalizedAdditive(Score):
 
     def additive(self) -> AdditiveForm:
         gain = self.gain if _plain(self.gain) else _over(self.gain, self.weight, 1)
-        return AdditiveForm(Additive(unit(self.weight) * gain), self.bias)
+        weight = unit(self.weight) * gain
+        if isinstance(self.offset, torch.Tensor) and self.offset.requires_grad:
+            weight = weight + 0.0 * self.offset.sum()  # its gradient is 0, and not missing
+        return AdditiveForm(Additive(weight), self.bias)
 
     @property
     def held(self) -> tuple[Any, ...]:
         return tuple(x for x in (self.weight, self.gain, self.bias, self.offset) if x is not None)
 
     def check(self, query: Array, key: Array, batch: tuple[int, ...]) -> None:
+        Additive(self.weight).check(query, key, batch)
         for name, own in self.per_head.items():
             held, what = getattr(self, name), f"the {name} of scores.NormalizedAdditive"
             if held is None or _plain(held):
@@ -76,7 +81,6 @@ class NormalizedAdditive(Score):
                     f"features, and it is {shape_text(shape)}"
                 )
             heads_fit(what, shape[: len(shape) - own], batch)
-        Additive(self.weight).check(query, key, batch)
 
 
 def _plain(number: Any) -> bool:

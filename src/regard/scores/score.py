@@ -3,6 +3,7 @@
 from dataclasses import replace
 from typing import Any, ClassVar, NamedTuple, Self
 
+import numpy as np
 from jaxtyping import Float
 
 from regard.errors import KindError, ShapeError
@@ -42,10 +43,8 @@ class Score:
         """The additive form (``scores.additive.AdditiveForm``), where ``is_additive``."""
         return None
 
-    @property
-    def is_additive(self) -> bool:
-        """Whether ``additive`` gives a form."""
-        return type(self).additive is not Score.additive
+    is_additive: ClassVar[bool] = False
+    """Whether ``additive`` gives a form."""
 
     def at(self, queries: range, keys: range) -> "Score":
         """The score for a block of the queries and of the keys: itself, unless it holds numbers
@@ -68,10 +67,19 @@ class Score:
         }
         return replace(self, **parts)  # pyright: ignore[reportArgumentType]  # all are dataclasses
 
-    @property
-    def is_inner_product(self) -> bool:
-        """Whether ``lower`` gives a form, whatever the query and the key."""
-        return type(self).lower is not Score.lower
+    is_inner_product: ClassVar[bool] = False
+    """Whether ``lower`` gives a form, whatever the query and the key."""
+
+    def __init_subclass__(cls) -> None:
+        # A form that a class inherits says nothing of a ``__call__`` that it writes anew.
+        order = cls.__mro__[: cls.__mro__.index(Score) + 1]
+
+        def where(name: str) -> int:
+            return next(place for place, kind in enumerate(order) if name in vars(kind))
+
+        last = len(order) - 1  # Score itself
+        cls.is_inner_product = where("lower") < last and where("lower") <= where("__call__")
+        cls.is_additive = where("additive") < last and where("additive") <= where("__call__")
 
     def loses(self, query: Array, key: Array) -> bool:
         """Whether the inner-product form of these arrays, of a library whose numbers may be read,
@@ -116,6 +124,13 @@ def inner_product(form: InnerProduct) -> Float[Array, "*batch Q K"]:
     xp = namespace(form.query, form.key)
     scores = form.query @ xp.matrix_transpose(form.key)
     return scores if form.scale == 1.0 else scores * form.scale
+
+
+def ones_column(vectors: Array) -> Float[Array, "*batch N 1"]:
+    """A column of ones beside vectors, of which there may be features or none."""
+    xp, shape = namespace(vectors), (*vectors.shape[:-1], 1)
+    device = None if isinstance(vectors, np.ndarray) else vectors.device
+    return xp.ones(shape, dtype=vectors.dtype, device=device)
 
 
 def same_features(name: str, query: Array, key: Array) -> None:

@@ -1,5 +1,6 @@
 """Soft cap: scores that never leave (−c, c)."""
 
+import math
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -31,7 +32,7 @@ class SoftCap(Score):
 
     Raises:
         KindError: a score's name, or a cap that is no number.
-        RangeError: a cap that is not above 0.
+        RangeError: a cap that is not above 0, or infinite.
 
     >>> import numpy
     >>> from regard.scores import Dot
@@ -50,13 +51,15 @@ class SoftCap(Score):
             )
         if not isinstance(self.cap, int | float):
             raise KindError(f"scores.SoftCap wants a number for its cap, not {self.cap!r}")
-        if not self.cap > 0:
-            raise RangeError(f"scores.SoftCap wants a cap > 0, and it is {self.cap}")
+        if not 0 < self.cap < math.inf:
+            raise RangeError(f"scores.SoftCap wants a finite cap > 0, and it is {self.cap}")
 
     def __call__(
         self, query: Float[Array, "*batch Q E"], key: Float[Array, "*batch K F"]
     ) -> Float[Array, "*batch Q K"]:
         raw = self.score(query, key)
+        if not hasattr(raw, "dtype"):
+            return raw  # what is no array is told by whoever asked
         return self.cap * namespace(raw).tanh(raw / self.cap)
 
     def at(self, queries: range, keys: range) -> "SoftCap":

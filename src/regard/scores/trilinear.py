@@ -7,7 +7,14 @@ from jaxtyping import Float
 
 from regard.errors import ShapeError
 from regard.grid import Array, namespace, shape_text
-from regard.scores.score import InnerProduct, Score, heads_fit, same_features, same_library
+from regard.scores.score import (
+    InnerProduct,
+    Score,
+    heads_fit,
+    ones_column,
+    same_features,
+    same_library,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,7 +59,7 @@ class Trilinear(Score):
         )
         alone = xp.sum(query * of_query, axis=-1, keepdims=True)
         rows = xp.concat([query * of_both + of_key, alone], axis=-1)
-        return InnerProduct(rows, xp.concat([key, xp.ones_like(key[..., :1])], axis=-1), 1.0)
+        return InnerProduct(rows, xp.concat([key, ones_column(key)], axis=-1), 1.0)
 
     @property
     def held(self) -> tuple[Any, ...]:

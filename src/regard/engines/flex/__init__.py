@@ -29,7 +29,7 @@ from torch import Tensor
 
 from regard.engines.call import Call
 from regard.engines.flex.fold import fold, four
-from regard.engines.flex.mods import mask_mod, pieces, score_mod, unsayable
+from regard.engines.flex.mods import mask_mod, pieces, score_mod, terms, unsayable
 from regard.engines.flex.squares import block_mask, counted
 from regard.engines.formula import seen, shield
 from regard.normalizers import softmax
@@ -117,7 +117,7 @@ def _kind(call: Call) -> tuple[Any, ...]:
     mask, bias = call.parts.mask, call.parts.bias
     return (
         () if mask is None else tuple(type(piece) for piece in pieces(mask)),
-        None if bias is None else (type(bias), bias.rules_out),
+        None if bias is None else (*map(type, terms(bias)), bias.rules_out),
         call.query.dtype,
         torch.is_grad_enabled(),
     )

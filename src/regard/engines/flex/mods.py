@@ -101,7 +101,8 @@ def _ahead(call: Call, positions: Positions) -> Mod:
 
 
 def _alibi(call: Call, bias: biases.Alibi) -> Mod:
-    slopes, ahead = _numbers(call, bias.slopes), _ahead(call, bias.positions)
+    slopes, ahead = torch.as_tensor(bias.slopes), _ahead(call, bias.positions)
+    slopes = _numbers(call, slopes.to(call.query.device))
     if len(slopes) == 1:
         return lambda b, h, q, k: -slopes[0] * ahead(b, h, q, k).abs()
     return lambda b, h, q, k: -slopes[h] * ahead(b, h, q, k).abs()
