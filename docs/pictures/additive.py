@@ -2,9 +2,8 @@
 
 import torch
 
-from pictures import beside
 from pictures.plane import looks, vectors
-from regard.scores import Additive, NormalizedAdditive
+from regard.scores import Additive
 
 W = torch.tensor([[1.0, 0.0], [-1.0, 0.0]])  # (D, E): is the query about drinking, about eating?
 U = torch.tensor([[0.0, 1.0], [0.0, 1.0]])  # (D, F): is the key a drink?
@@ -13,18 +12,4 @@ V = torch.tensor([-1.0, 1.0])
 
 def draw() -> str:
     query, key = vectors() @ W.T, vectors() @ U.T
-    return beside(
-        looks(Additive(3 * V), "additive: vᵀ tanh(Wq + Uk)", query=query, key=key),
-        looks(
-            NormalizedAdditive(3 * V, gain=1.0),
-            "normalized, g = 1",
-            query=query,
-            key=key,
-        ),
-        looks(
-            NormalizedAdditive(V, gain=12.0),
-            "normalized, g = 12",
-            query=query,
-            key=key,
-        ),
-    )
+    return looks(Additive(3 * V), "additive: vᵀ tanh(Wq + Uk)", query=query, key=key)
