@@ -7,6 +7,7 @@ Letters, everywhere: ``Q`` queries, ``K`` keys, ``E`` features of a query, ``F``
 a value; ``*batch`` are leading dimensions, which broadcast as in PyTorch.
 """
 
+from operator import index
 from typing import Literal, overload
 
 from jaxtyping import Float
@@ -201,8 +202,9 @@ def top_weights(  # noqa: PLR0913
             [ 1,  0],
             [ 1,  2]])
     """
-    if not isinstance(k, int):
+    if isinstance(k, bool) or not hasattr(k, "__index__"):
         raise KindError(f"k is how many weights to give, an integer, and it is {k!r}")
+    k = index(k)
     if k < 1:
         raise RangeError(f"k is how many weights to give, at least 1, and it is {k}")
     parts = Parts.of(score, bias, mask, normalizer)

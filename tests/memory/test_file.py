@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import signal
 import subprocess
 import sys
@@ -18,7 +19,7 @@ from memory.made import objects, same, vectors
 from regard import Memory
 from regard.errors import DataError
 
-ABOUT = {"format": "regard.Memory", "version": "1"}
+ABOUT = {"format": "regard.Memory", "version": "1", "rows": "2"}
 
 
 @pytest.mark.parametrize("make", [Memory, vectors, objects])
@@ -97,7 +98,10 @@ BROKEN = {
     "flat keys": ({"keys": torch.ones(2), "values": torch.eye(2)}, ABOUT, r"float32 \(2,\)"),
     "integers": ({"keys": torch.eye(2).int(), "values": torch.eye(2)}, ABOUT, "int32"),
     "NaN": ({"keys": torch.eye(2) * math.nan, "values": torch.eye(2)}, ABOUT, "keys are finite"),
+    "values": ({"keys": torch.eye(2), "values": torch.eye(2) / 0}, ABOUT, "values are finite"),
     "rows": ({"keys": torch.eye(2), "values": torch.eye(3)}, ABOUT, r"and here .* \(3, 3\)"),
+    "more": ({"keys": torch.eye(3), "values": torch.eye(3)}, ABOUT, "says 2 rows, and it has 3"),
+    "none": ({}, ABOUT, "says 2 rows, and it has 0"),
     "dtype": ({"keys": torch.eye(2), "values": torch.eye(2).double()}, ABOUT, "float64"),
     "objects": ({"keys": torch.eye(2), "objects": torch.eye(2)}, ABOUT, "objects are bytes"),
     "fewer": ({"keys": torch.eye(2), "objects": lines(b"1")}, ABOUT, "2 keys, and 1 objects"),
@@ -115,6 +119,29 @@ def test_files_of_others_are_refused_and_untouched(case, tmp_path):
     with pytest.raises(DataError, match=f"^{path}: .*{message}"):
         Memory.load(path)
     assert (path.read_bytes(), path.stat().st_mtime_ns) == before
+
+
+def test_the_tensors_of_a_foreign_file_are_not_read(tmp_path, monkeypatch):
+    class Opened:
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *error):
+            pass
+
+        def metadata(self):
+            return {"format": "pt"}
+
+        def keys(self):
+            return ["keys", "values"]
+
+        def get_tensor(self, name):
+            raise AssertionError(f"{name} was read")
+
+    monkeypatch.setattr("safetensors.safe_open", lambda *_, **__: Opened())
+    (tmp_path / "m").touch()
+    with pytest.raises(DataError, match="but not of a Memory"):
+        Memory.load(tmp_path / "m")
 
 
 def test_no_file_and_no_safetensors(tmp_path):
@@ -172,6 +199,27 @@ def test_a_process_killed_while_it_saves_leaves_a_whole_file(tmp_path):
     memory = Memory.load(path)
     assert len(memory) == 300_000
     assert memory.keys.unique().tolist() == memory.values.unique().tolist()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="modes are POSIX's")
+def test_a_file_that_is_replaced_hands_on_its_mode(tmp_path, monkeypatch):
+    path, modes, fsync = tmp_path / "m", [], os.fsync
+
+    def watched(descriptor):  # the mode of what is being written, too
+        modes.append(os.fstat(descriptor).st_mode & 0o777)
+        fsync(descriptor)
+
+    monkeypatch.setattr("os.fsync", watched)
+    before = os.umask(0o027)
+    try:
+        for mode in (None, 0o600, 0o400, 0o666):
+            if mode is not None:
+                path.chmod(mode)
+            objects().save(path)
+            assert path.stat().st_mode & 0o777 == (0o640 if mode is None else mode)
+    finally:
+        os.umask(before)
+    assert modes == [0o640, 0o600, 0o600, 0o600]
 
 
 def test_a_link_stays_a_link(tmp_path):

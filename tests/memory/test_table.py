@@ -1,6 +1,7 @@
 """``regard.Memory``: attention as a database."""
 
 import math
+import timeit
 
 import numpy as np
 import pytest
@@ -82,14 +83,47 @@ def test_select_is_the_exact_match():
     memory = Memory()
     memory.add([[1, 0], [0.1, 0.2], [1, 0]], ["a", "b", "c"])
     assert memory.select([1, 0]) == ["a", "c"]
-    assert memory.select(np.array([0.1, 0.2])) == ["b"]  # float64 asks as the rows are, in float32
-    assert memory.select([1, 1e-6]) == []
+    assert memory.select(np.array([0.1, 0.2])) == ["b"]
+    assert memory.select([1, 1e-9]) == []
     assert memory.select([math.nan, 0]) == []
     assert memory.select([[1, 0], [2, 0]]) == [["a", "c"], []]
     numbers = vectors()
     assert torch.equal(numbers.select(numbers.keys[2]), numbers.values[2:3])
     assert numbers.select(torch.zeros(4)).shape == (0, 3)
     assert Memory().select([1, 2]) == []
+
+
+BIG = 2**24 + 1  # float32 does not hold it
+HUGE = 2**53 + 1  # nor float64 this
+
+
+def test_integers_are_compared_exactly():
+    memory = Memory()
+    memory.add(torch.tensor([[BIG], [BIG + 2]]), ["a", "b"])
+    assert memory.select(torch.tensor([[BIG - 1], [BIG], [BIG + 2]])) == [[], ["a"], ["b"]]
+    assert memory.select([BIG]) == ["a"]
+    memory.add([[2.0**53], [2.0**63]], ["c", "d"])
+    assert memory.select(torch.tensor([HUGE])) == []
+    assert memory.select([2**63 - 1]) == memory.select(np.array([2**63 + 1], np.uint64)) == []
+    assert memory.select([2**53]) == ["c"]
+    for rows in (torch.tensor([[HUGE]]), [HUGE], np.array([[HUGE]]), [[1], [HUGE]]):
+        with pytest.raises(RangeError, match=f"keys: .*float64.* not hold the integer {HUGE}"):
+            Memory().add(rows, ["x"])
+    with pytest.raises(RangeError, match=f"query: .*not hold the integer {HUGE}"):
+        memory.read(torch.tensor([HUGE]))
+    with pytest.raises(RangeError, match=f"query: .*not hold the integer {HUGE}"):
+        Memory().select([HUGE, 0.5])  # NumPy would round it, beside a float
+
+
+def test_floats_are_compared_exactly():
+    single, half = Memory(), Memory()
+    single.add(torch.tensor([[0.1, 0.2]]), ["a"])
+    assert single.select(torch.tensor([0.1, 0.2])) == ["a"]
+    assert single.select([0.1, 0.2]) == []  # 0.1 is another number in float64
+    half.add(torch.tensor([[1.0, 2.0]]).half(), ["a"])
+    assert half.select([1, 2]) == ["a"]
+    assert half.select([[1, 2.0001], [1, 1e6], [1, math.inf]]) == [[], [], []]
+    assert half.select(torch.tensor([1.0, 2.0], dtype=torch.bfloat16)) == ["a"]
 
 
 def test_gradients_reach_the_query_and_the_score_and_leave_rows_alone():
@@ -132,6 +166,27 @@ def test_rows_are_copies_whatever_they_came_as():
     memory.add(frozen, frozen @ np.ones((2, 3)))
 
 
+@pytest.mark.parametrize("make", [list, np.array, torch.tensor])
+def test_integers_and_lists_become_float64(make):
+    memory = Memory()
+    memory.add(make([[0, 1], [1, 0]]), torch.eye(2))
+    memory.add([[0.1, 0.2]], torch.ones(1, 2))
+    assert memory.keys.dtype == memory.values.dtype == torch.float64
+    assert memory.select([0.1, 0.2]).tolist() == [[1, 1]]
+
+
+def test_len_of_many_pieces_is_that_of_one():
+    def seconds():
+        return min(timeit.repeat(lambda: len(memory), number=20, repeat=9))
+
+    memory = Memory()
+    memory.add([0.0], "a")
+    one = seconds()
+    while len(memory) < 3000:
+        memory.add([0.0], "a")
+    assert seconds() < 50 * one  # and not 3000 times
+
+
 def test_repr_and_len():
     assert repr(Memory()) == "Memory(empty)"
     assert len(Memory()) == 0
@@ -150,18 +205,21 @@ def test_a_row_at_a_time_copies_no_row_twice(monkeypatch):
         memory.add(torch.tensor([1.0, n]), torch.tensor([float(n)]))
     assert copied == []
     assert memory.keys[:, 1].tolist() == list(range(500))
-    assert sum(copied) == 500
-    memory.read([1.0, 1.0])
     assert sum(copied) == 1000  # keys and values, once each
+    memory.read([1.0, 1.0])
+    assert sum(copied) == 1000
 
 
 REFUSED = {
     "features": (lambda: ([[1.0, 2]], ["x"]), ShapeError, "have 3 features, and these have 2"),
     "rank": (lambda: ([[[1.0, 2, 3]]], ["x"]), ShapeError, r"\(N, F\), .* came as \(1, 1, 3\)"),
-    "words": (lambda: (["key"], ["x"]), KindError, "keys are numbers"),
-    "ragged": (lambda: ([[1.0], [1, 2]], ["x", "y"]), KindError, "keys are numbers"),
-    "complex": (lambda: (torch.ones(1, 3) * 1j, ["x"]), KindError, "keys are real numbers"),
-    "nan": (lambda: ([[math.nan, 0, 0]], ["x"]), RangeError, "keys are finite numbers"),
+    "words": (lambda: (["key"], ["x"]), KindError, "keys must be numbers"),
+    "ragged": (lambda: ([[1.0], [1, 2]], ["x", "y"]), KindError, "keys must be numbers"),
+    "complex": (lambda: (torch.ones(1, 3) * 1j, ["x"]), KindError, "keys must be real numbers"),
+    "nan": (lambda: ([[math.nan, 0, 0]], ["x"]), RangeError, "keys must be finite"),
+    "large": (lambda: (torch.ones(1, 3).double() * 1e300, ["x"]), RangeError, "in torch.float32"),
+    "integer": (lambda: (torch.full((1, 3), BIG), ["x"]), RangeError, f"the integer {BIG}"),
+    "dtypes": (lambda: ([torch.ones(3), torch.ones(3).int()], ["x"]), KindError, "several dtypes"),
     "too few": (lambda: (torch.eye(3), ["x"]), ShapeError, "3 keys came with 1 objects"),
     "no list": (lambda: (torch.eye(3), "xyz"), KindError, "a list of objects, not str"),
     "kind": (lambda: (torch.eye(3), torch.eye(3)), KindError, "are objects, and these are vec"),
@@ -195,6 +253,13 @@ def test_vectors_that_are_refused_leave_the_memory_as_it_was():
             memory.add(torch.zeros(2, 4), value)
     with pytest.raises(KindError, match="values of this memory are vectors, and these are objects"):
         memory.add(torch.zeros(2, 4), ["a", "b"])
+    for value in (math.nan, math.inf):
+        with pytest.raises(RangeError, match="values must be finite in torch.float64"):
+            memory.add(torch.zeros(1, 4), torch.tensor([[0, value, 0]]))
+    with pytest.raises(RangeError, match=f"values: torch.float64.* not hold the integer {HUGE}"):
+        memory.add(torch.zeros(1, 4), torch.tensor([[0, HUGE, 0]]))
+    with pytest.raises(RangeError, match="values must be finite in torch.float16"):
+        Memory().add(torch.eye(2).half(), torch.tensor([[1e5], [2.0]]))
     assert len(memory) == len(memory.values) == 6
 
 
@@ -203,9 +268,20 @@ def test_reads_that_are_refused():
         Memory().read([1.0])
     with pytest.raises(ShapeError, match=r"have 4 features: query is \(F,\).* came as \(3,\)"):
         vectors().read([1.0, 2, 3])
-    with pytest.raises(RangeError, match="at least 1, and it is 0"):
+    with pytest.raises(RangeError, match="^top_k is .* at least 1, and it is 0"):
         vectors().read(torch.zeros(4), top_k=0)
-    with pytest.raises(KindError, match="an integer, and it is 1.5"):
-        vectors().read(torch.zeros(4), top_k=1.5)
+    for top_k in (1.5, True, "2"):
+        with pytest.raises(
+            KindError, match=f"^top_k is .* an integer or None, and it is {top_k!r}"
+        ):
+            vectors().read(torch.zeros(4), top_k=top_k)
+    assert objects().read([1, 0, 0], top_k=np.int64(2)).indices.tolist() == [0, 1]
+    for query in ([math.nan, 0, 0, 0], [0, 0, 0, -math.inf]):
+        with pytest.raises(RangeError, match="query must be finite in torch.float64"):
+            vectors().read(query)
+    half = Memory()
+    half.add(torch.eye(2).half(), ["a", "b"])
+    with pytest.raises(RangeError, match="query must be finite in torch.float16"):
+        half.read(torch.tensor([1e6, 0]))
     with pytest.raises(regard.errors.UnknownName, match="no score is called 'cosinus'"):
         vectors().read(torch.zeros(4), score="cosinus")

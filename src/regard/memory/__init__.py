@@ -2,7 +2,7 @@
 
 Memory    rows of key and value; read softly, select exactly, save and load   memory/table.py
 Reading   what is read where values are objects                               memory/table.py
-          what may be added                                                   memory/rows.py
+          rows, and what may become one                                       memory/rows.py
           the file                                                            memory/file.py
 """
 

@@ -2,9 +2,10 @@
 
 import json
 import os
-from typing import Any, Literal, NamedTuple
+from operator import index
+from threading import RLock
+from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -13,7 +14,7 @@ from regard.attention import attend, top_weights, weights
 from regard.errors import KindError, RangeError, ShapeError
 from regard.grid import shape_text
 from regard.memory import file
-from regard.memory.rows import Numbers, numbers, texts
+from regard.memory.rows import Numbers, Rows, cast, joined, kept, made, numbers
 from regard.normalizers import Normalizer
 from regard.scores import AnyScore
 
@@ -40,10 +41,15 @@ class Memory:
     Cosines lie in −1 … 1, so their softmax is gentle; ``scores.Cosine(20.0)`` is sharp, and
     ``normalizer="hard"`` takes the best row alone. With one-hot keys that is exactly the row.
 
-    Rows are copies, in the dtype and on the device of the first keys (integers become torch's
-    default dtype); what comes later, queries too, is converted. No gradient flows into rows:
-    reads pass gradients to the query and to the tensors of the score. Keys are finite numbers.
-    Objects come back as JSON has them: tuples as lists, keys of dicts as strings.
+    Rows are copies, in the dtype and on the device of the first keys, which is float64 where these
+    are integers or lists of Python's numbers. What comes later, values and queries too, is cast:
+    floats are rounded; integers that the dtype does not hold, and numbers that are not finite in
+    it, are refused. No gradient flows into rows: reads pass gradients to the query and to the
+    tensors of the score. Objects come back as JSON has them: tuples as lists, keys of dicts as
+    strings.
+
+    Threads may read while others add: a read sees the rows as they were at one moment, and an
+    ``add`` is seen whole or not at all.
 
     Source:  key–value attention as in Miller et al. 2016 (arXiv:1606.03126), §3.1
     Departs: a library of rows that are given, and not learned
@@ -61,11 +67,10 @@ class Memory:
 
     def __init__(self) -> None:
         # Rows arrive in pieces, and are joined when they are read, which costs no more than the
-        # reading itself; a row at a time is not copied again and again.
-        self._keys: list[Tensor] = []
-        self._values: list[Tensor] = []
-        self._objects: list[str] = []  # JSON: nobody else holds them, and nobody can change them
-        self._kind: Literal["vectors", "objects"] | None = None
+        # reading itself; a row at a time is not copied again and again. A piece never changes.
+        self._pieces: list[Rows] = []
+        self._count = 0
+        self._lock = RLock()
 
     def add(self, keys: Numbers, values: Any) -> None:
         """Append rows: all of them, or, if they are refused, none.
@@ -79,23 +84,13 @@ class Memory:
             ShapeError: other features than the rows have, or not one value for each key.
             KindError: keys that are no numbers, objects that JSON cannot hold, objects where the
                 memory has vectors or the other way round.
-            RangeError: keys that are infinite or NaN.
+            RangeError: keys or values that are infinite or NaN, or are so in the dtype of the
+                keys; integers that this dtype does not hold.
         """
-        key = numbers("keys", keys)
-        single = key.ndim == 1
-        key = self._converted(key[None] if single else key)
-        self._check_key(key)
-        kind = "vectors" if isinstance(values, Tensor | np.ndarray) else "objects"
-        if self._kind not in (None, kind):
-            raise KindError(f"the values of this memory are {self._kind}, and these are {kind}")
-        if kind == "vectors":
-            value = numbers("values", values).to(key)
-            self._check_value(key, value[None] if single else value)
-            self._values.append(value[None] if single else value)
-        else:
-            self._objects.extend(texts([values] if single else values, len(key)))
-        self._keys.append(key)
-        self._kind = kind
+        with self._lock:
+            piece = made(keys, values, self._pieces[0] if self._pieces else None)
+            self._pieces.append(piece)
+            self._count += len(piece.keys)
 
     def read(
         self,
@@ -123,31 +118,36 @@ class Memory:
             ``top_k``.
 
         Raises:
-            RangeError: the memory is empty, or ``top_k`` < 1.
+            RangeError: the memory is empty, ``top_k`` < 1, or the query is not finite in the
+                dtype of the keys, or an integer that this dtype does not hold.
             ShapeError, KindError, UnknownName: as ``regard.attend``.
         """
-        found, key = self._query(query), self.keys
-        if not len(self):
+        rows, asked = self._rows(), numbers("query", query, copy=False)
+        if rows is None or not len(rows.keys):
             raise RangeError("the memory is empty: add(keys, values) comes before read")
+        _check_query(asked, rows)
+        asked, key = cast("query", asked, rows.keys), rows.keys
         parts = {"score": score, "normalizer": normalizer}
-        if top_k is None and self._kind == "vectors":
-            return attend(found, key, self.values, return_weights=return_weights, **parts)
+        if top_k is None and rows.values is not None:
+            return attend(asked, key, rows.values, return_weights=return_weights, **parts)
         if top_k is None:
-            each: Any = weights(found, key, **parts)
+            each: Any = weights(asked, key, **parts)
             order = torch.sort(each, dim=-1, descending=True, stable=True)
-            return Reading(self._named(order.indices), order.values, order.indices)
-        count = min(top_k, len(self)) if isinstance(top_k, int) else top_k
-        top: Any = top_weights(found, key, count, **parts)
-        if self._kind == "objects":
-            return Reading(self._named(top.indices), *top)
+            return Reading(_named(rows, order.indices), order.values, order.indices)
+        top: Any = top_weights(asked, key, min(_whole(top_k), len(key)), **parts)
+        if rows.values is None:
+            return Reading(_named(rows, top.indices), *top)
         total = top.weights.sum(-1, keepdim=True)
         shares = top.weights / torch.where(total == 0, 1.0, total)
-        rows = self.values[top.indices.clamp_min(0)]
-        output = (shares[..., None, :] @ rows)[..., 0, :]
+        output = (shares[..., None, :] @ rows.values[top.indices.clamp_min(0)])[..., 0, :]
         return (output, top._replace(weights=shares)) if return_weights else output
 
     def select(self, query: Numbers) -> Any:
         """The exact match: the values of all rows whose key equals the query, in their order.
+
+        Numbers are compared exactly, as the keys hold them, and the query is not rounded: one that
+        the dtype of the keys does not hold equals no key, nor does NaN. A float32 key that was
+        added as 0.1 is not the float64 0.1; ask for it with a float32 tensor. −0 equals 0.
 
         Args:
             query: ``(F,)``, or ``(*batch, Q, F)`` for many.
@@ -156,20 +156,25 @@ class Memory:
             With vectors a tensor ``(n, V)``, with objects a list; empty where no key equals the
             query. For many queries nested lists of these.
         """
-        if self._kind is None:
+        rows, asked = self._rows(), numbers("query", query, copy=False)
+        if rows is None:
             return []
-        return self._matches(self._query(query))
+        _check_query(asked, rows)
+        found = asked.to(rows.keys.dtype)
+        whole = kept(asked, found).all(-1)
+        return _matches(rows, found.to(rows.keys.device), whole.to(rows.keys.device))
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the memory to one safetensors file, whole or not at all.
 
         It is written beside its place, forced to the disk and moved there at once: when that fails
-        or the process dies, a file that was there before is still there as it was.
+        or the process dies, a file that was there before is still there as it was. A file that is
+        replaced hands on its mode.
 
         Raises:
             OSError: the file cannot be written.
         """
-        file.write(path, file.Content(*self._tensors(), tuple(self._objects)))
+        file.write(path, self._rows())
 
     @classmethod
     def load(cls, path: str | os.PathLike[str], *, device: str = "cpu") -> "Memory":
@@ -179,96 +184,87 @@ class Memory:
             DataError: there is no such file, or it is no whole Memory file of this version; the
                 message has the path and the reason.
         """
-        content, memory = file.read(path), cls()
-        if content.keys is not None:
-            memory._keys = [content.keys.to(device)]
-            memory._kind = "objects" if content.values is None else "vectors"
-        if content.values is not None:
-            memory._values = [content.values.to(device)]
-        memory._objects = list(content.objects)
+        rows, memory = file.read(path), cls()
+        if rows is not None:
+            values = None if rows.values is None else rows.values.to(device)
+            memory._pieces = [Rows(rows.keys.to(device), values, rows.objects)]
+            memory._count = len(rows.keys)
         return memory
 
     @property
     def keys(self) -> Float[Tensor, "N F"]:
         """The keys; not to be changed in place."""
-        return _joined(self._keys)
+        rows = self._rows()
+        return torch.empty(0, 0) if rows is None else rows.keys
 
     @property
     def values(self) -> Any:
         """The values: a tensor ``(N, V)``, not to be changed in place, or a list of objects."""
-        if self._kind == "vectors":
-            return _joined(self._values)
-        return [json.loads(text) for text in self._objects]
+        rows = self._rows()
+        if rows is None or rows.values is None:
+            return [json.loads(text) for text in (rows.objects if rows else ())]
+        return rows.values
 
     def __len__(self) -> int:
-        return sum(map(len, self._keys))
+        return self._count
 
     def __repr__(self) -> str:
-        if self._kind is None:
+        rows = self._rows()
+        if rows is None:
             return "Memory(empty)"
-        row = f"{len(self)} row{'' if len(self) == 1 else 's'}"
-        what = f"values of {self.values.shape[1]}" if self._kind == "vectors" else "objects"
-        return f"Memory({row}: keys of {self.keys.shape[1]} features, {what})"
+        count = f"{len(rows.keys)} row{'' if len(rows.keys) == 1 else 's'}"
+        what = "objects" if rows.values is None else f"values of {rows.values.shape[1]}"
+        return f"Memory({count}: keys of {rows.keys.shape[1]} features, {what})"
 
-    def _tensors(self) -> tuple[Tensor | None, Tensor | None]:
-        keys = None if self._kind is None else self.keys
-        return keys, self.values if self._kind == "vectors" else None
+    def __getstate__(self) -> dict[str, Any]:
+        with self._lock:  # which stays behind: a lock is neither copied nor pickled
+            return self.__dict__ | {"_pieces": self._pieces.copy(), "_lock": None}
 
-    def _query(self, given: Numbers) -> Tensor:
-        query = self._converted(numbers("query", given, copy=False))
-        if self._keys and (not query.ndim or query.shape[-1] != self._keys[0].shape[1]):
-            raise ShapeError(
-                f"the keys of this memory have {self._keys[0].shape[1]} features: query is (F,) "
-                f"or (*batch, Q, F), and came as {shape_text(tuple(query.shape))}"
-            )
-        return query
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state, _lock=RLock())
 
-    def _converted(self, given: Tensor) -> Tensor:
-        if self._keys:
-            return given.to(self._keys[0])
-        return given if given.is_floating_point() else given.to(torch.get_default_dtype())
-
-    def _check_key(self, key: Tensor) -> None:
-        shape = tuple(key.shape)
-        if len(shape) != 2 or not shape[1]:
-            raise ShapeError(
-                f"keys are (N, F), or (F,) for one row, and came as {shape_text(shape)}"
-            )
-        if self._keys and shape[1] != self._keys[0].shape[1]:
-            raise ShapeError(
-                f"the keys of this memory have {self._keys[0].shape[1]} features, "
-                f"and these have {shape[1]}"
-            )
-        if not key.isfinite().all():
-            raise RangeError("keys are finite numbers, and among these is one that is not")
-
-    def _check_value(self, key: Tensor, value: Tensor) -> None:
-        features = self._values[0].shape[1] if self._values else "V"
-        if value.ndim != 2 or len(value) != len(key) or features not in ("V", value.shape[1]):
-            raise ShapeError(
-                f"values are (N, V) = ({len(key)}, {features}), one row for each key, "
-                f"and came as {shape_text(tuple(value.shape))}"
-            )
-
-    def _named(self, indices: Tensor) -> list[Any]:
-        # −1 stands where a score of the user's ruled rows out.
-        return _nested(indices, lambda i: None if i < 0 else json.loads(self._objects[i]))
-
-    def _matches(self, query: Tensor) -> Any:
-        if query.ndim > 1:
-            return [self._matches(part) for part in query]
-        rows = (self.keys == query).all(-1).nonzero()[:, 0]
-        return self.values[rows] if self._kind == "vectors" else self._named(rows)
+    def _rows(self) -> Rows | None:
+        """All rows, as they are at this moment; None before the first."""
+        with self._lock:
+            if len(self._pieces) > 1:
+                self._pieces = [joined(self._pieces)]
+            return self._pieces[0] if self._pieces else None
 
 
-def _joined(pieces: list[Tensor]) -> Tensor:
-    if len(pieces) > 1:
-        pieces[:] = [torch.cat(pieces)]
-    return pieces[0] if pieces else torch.empty(0, 0)
+def _check_query(query: Tensor, rows: Rows) -> None:
+    if not query.ndim or query.shape[-1] != rows.keys.shape[1]:
+        raise ShapeError(
+            f"the keys of this memory have {rows.keys.shape[1]} features: query is (F,) "
+            f"or (*batch, Q, F), and came as {shape_text(tuple(query.shape))}"
+        )
 
 
-def _nested(indices: Tensor, name: Any) -> list[Any]:
+def _whole(top_k: Any) -> int:
+    try:
+        if isinstance(top_k, bool):
+            raise TypeError
+        count = index(top_k)
+    except TypeError:
+        raise KindError(
+            f"top_k is how many rows to read, an integer or None, and it is {top_k!r}"
+        ) from None
+    if count < 1:
+        raise RangeError(f"top_k is how many rows to read, at least 1, and it is {count}")
+    return count
+
+
+def _matches(rows: Rows, query: Tensor, whole: Tensor) -> Any:
+    if query.ndim > 1:
+        return [_matches(rows, *part) for part in zip(query, whole, strict=True)]
+    found = ((rows.keys == query).all(-1) & whole).nonzero()[:, 0]
+    return _named(rows, found) if rows.values is None else rows.values[found]
+
+
+def _named(rows: Rows, indices: Tensor) -> list[Any]:
     def named(places: Any) -> Any:
-        return [named(p) for p in places] if isinstance(places, list) else name(places)
+        if isinstance(places, list):
+            return [named(place) for place in places]
+        # −1 stands where a score of the user's ruled rows out.
+        return None if places < 0 else json.loads(rows.objects[places])
 
     return named(indices.tolist())
