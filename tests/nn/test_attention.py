@@ -6,8 +6,8 @@ import pytest
 import torch
 
 from regard import masks, scores
-from regard.errors import RangeError, ShapeError, UnknownName
-from regard.nn import Attention
+from regard.errors import KindError, RangeError, ShapeError, UnknownName
+from regard.nn import Attention, LearnedScore
 
 FORMULAS = {
     "bahdanau": lambda s, q, k, j: s.weight @ torch.tanh(s.query.weight @ q + s.key.weight @ k),
@@ -30,6 +30,12 @@ FORMULAS = {
         (s.projection @ q).relu() @ torch.diag(s.diagonal) @ (s.projection @ k).relu()
     ),
 }
+SIZES = {
+    "bahdanau": {"features": 5},
+    "normalized_additive": {"features": 5},
+    "symmetric_relu": {"features": 5},
+    "luong_location": {"places": 9},
+}
 UNLIKE = ("bahdanau", "normalized_additive", "luong_general", "luong_location")
 
 
@@ -40,7 +46,7 @@ def test_every_score_by_its_name() -> None:
 @pytest.mark.parametrize("score", FORMULAS)
 def test_equals_the_formula_in_loops(score):
     width = 6 if score in UNLIKE else 4
-    attention = Attention(4, width, score=score, features=5, places=9).double()
+    attention = Attention(4, width, score=score, **SIZES.get(score, {})).double()
     for parameter in attention.parameters():
         torch.nn.init.normal_(parameter)
     query = torch.randn(2, 3, 4, dtype=torch.float64)
@@ -60,7 +66,7 @@ def test_equals_the_formula_in_loops(score):
 
 @pytest.mark.parametrize("score", FORMULAS)
 def test_gradients_reach_every_parameter_and_both_inputs(score):
-    attention = Attention(3, score=score, features=2, places=4).double()
+    attention = Attention(3, score=score, **SIZES.get(score, {})).double()
     for parameter in attention.parameters():
         torch.nn.init.normal_(parameter)
     query, key = (torch.randn(1, n, 3, dtype=torch.float64, requires_grad=True) for n in (2, 4))
@@ -72,9 +78,11 @@ def test_gradients_reach_every_parameter_and_both_inputs(score):
     assert torch.autograd.gradcheck(run, (query, key, *attention.parameters()))
 
 
-def test_project_once_read_often():
-    attention = Attention(4, 6, score="additive")
-    query, key = torch.randn(2, 3, 4), torch.randn(2, 5, 6)
+@pytest.mark.parametrize("score", ["additive", "cosine"])
+def test_project_once_read_often(score):
+    width = 6 if score == "additive" else 4
+    attention = Attention(4, width, score=score)
+    query, key = torch.randn(2, 3, 4), torch.randn(2, 5, width)
     once = attention.read(query, attention.project(key), key)
     assert torch.equal(once, attention(query, key))
 
@@ -103,6 +111,19 @@ def test_a_module_of_the_users_is_trained_with_it():
     assert dict(attention.named_parameters())["score.score.sharpness"].grad.abs() > 0
 
 
+@pytest.mark.parametrize("score", ["cosine", "additive"])
+def test_what_padding_holds_reaches_no_gradient_of_the_keys(score):
+    attention, query = Attention(3, score=score), torch.randn(1, 2, 3)
+    key = torch.randn(1, 4, 3)
+    key[:, 2:] = math.nan
+    key.requires_grad_()
+    attention(query, key, mask=masks.padding([2])).sum().backward()
+    clean = key.detach()[:, :2].requires_grad_()
+    attention(query, clean).sum().backward()
+    torch.testing.assert_close(key.grad[:, :2], clean.grad)
+    assert not key.grad[:, 2:].any()
+
+
 def test_refuses():
     with pytest.raises(UnknownName, match="no score is called 'bahdanou'; the scores are dot"):
         Attention(4, score="bahdanou")
@@ -114,3 +135,20 @@ def test_refuses():
         Attention(4, 6, score="dot")
     with pytest.raises(RangeError, match="say places, the largest number of keys"):
         Attention(4, score="location")
+    with pytest.raises(RangeError, match=r"LearnedScore\('location', 4, heads=2, places=…\)"):
+        LearnedScore("location", 4, heads=2)
+    with pytest.raises(KindError, match="the dot score has no use for features: leave it out"):
+        Attention(4, score="dot", features=3)
+    with pytest.raises(KindError, match="the additive score has no use for places"):
+        Attention(4, score="additive", places=3)
+    with pytest.raises(KindError, match="the additive score with heads has no use for features"):
+        LearnedScore("additive", 4, heads=2, features=3)
+    with pytest.raises(KindError, match="the Cosine score has no use for places"):
+        LearnedScore(scores.Cosine(), 4, places=3)
+    with pytest.raises(KindError, match="not of another"):
+        Attention(4, score=LearnedScore("additive", 4))
+    for name in ("heads", "features"):
+        with pytest.raises(RangeError, match=f"LearnedScore wants {name} of at least 1"):
+            LearnedScore("symmetric_relu", 4, **{name: 0})
+    with pytest.raises(RangeError, match="query_features of at least 1, and it is 0"):
+        Attention(0)

@@ -82,6 +82,61 @@ def test_what_is_cut_off_is_forgotten():
         cache.truncate(4)
 
 
+def test_a_call_that_raises_writes_nothing():
+    layer, x = MultiheadAttention(8, 2), torch.randn(1, 4, 8)
+    with torch.no_grad():
+        cache = layer.allocate(1, 4)
+        layer(x[:, :2], cache=cache)
+        with pytest.raises(ShapeError, match="masks.dense"):
+            layer(x[:, 2:3], cache=cache, mask=masks.dense(torch.ones(1, 7, dtype=torch.bool)))
+        assert cache.length == 2
+        got = layer(x[:, 2:], cache=cache)
+        torch.testing.assert_close(got, layer(x, mask=masks.causal())[:, 2:])
+
+
+def test_under_autocast_a_cache_holds_its_dtype():
+    layer, x = MultiheadAttention(8, 2, rotary=RotaryPositions(4)), torch.randn(1, 3, 8)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        cache = layer.allocate(1, 3)
+        parts = [layer(part, cache=cache) for part in x.split([2, 1], 1)]
+        whole = layer(x, mask=masks.causal())
+    torch.testing.assert_close(torch.cat(parts, 1), whole)
+    with torch.no_grad():
+        outside = layer.allocate(1, 3, dtype=torch.bfloat16)
+        with pytest.raises(KindError, match="allocate it with dtype=torch.float32"):
+            layer(x, cache=outside)
+        with torch.autocast("cpu", torch.bfloat16):
+            torch.testing.assert_close(layer(x, cache=outside), whole)
+            double = layer.double().allocate(1, 3)  # autocast leaves it alone
+            layer(x.double(), cache=double)
+
+
+def test_inference_mode_makes_caches_that_live_on_outside():
+    layer, x = MultiheadAttention(8, 2), torch.randn(2, 3, 8)
+    with torch.inference_mode():
+        cache = layer.allocate(1, 3)
+        layer(x[:1, :1], cache=cache)
+    with torch.no_grad():
+        layer(x[:1, 1:2], cache=cache)
+    with torch.inference_mode():
+        cache.reorder(torch.tensor([0, 0]))
+    with torch.no_grad():
+        got = layer(x[:, 2:], cache=cache)
+        want = layer(torch.cat([x[:1, :2].expand(2, 2, 8), x[:, 2:]], 1))
+    torch.testing.assert_close(got, want[:, 2:])
+
+
+def test_keys_of_cosine_become_unit_vectors_once():
+    layer, seen, x = MultiheadAttention(8, 2, score="cosine"), [], torch.randn(1, 5, 8)
+    layer.score.key.register_forward_hook(lambda _, given, out: seen.append(given[0].shape[-2]))
+    with torch.no_grad():
+        cache = layer.allocate(1, 5)
+        for part in x.split([3, 1, 1], 1):
+            layer(part, cache=cache)
+    assert seen == [3, 1, 1]
+    torch.testing.assert_close(cache.projected.key.norm(dim=-1), torch.ones(1, 2, 5))
+
+
 def test_a_full_cache_says_how_much_it_holds():
     cache = KeyValueCache(1, 1, 4, 2)
     cache.append(*torch.ones(2, 1, 1, 3, 2))
@@ -114,6 +169,16 @@ def test_refuses():
             layer.double()(torch.zeros(3, 1, 8, dtype=torch.float64), cache=cache)
         with pytest.raises(KindError, match=r"read\(query, project\(key, value\)\)"):
             layer(*torch.zeros(2, 3, 1, 8, dtype=torch.float64), cache=cache)
-    with pytest.raises(ShapeError, match="integers"):
-        cache.reorder(torch.zeros(3))
+    for rows in (torch.zeros(3), torch.ones(3, dtype=torch.bool), [0, 1]):
+        with pytest.raises(KindError, match=r"rows \(N,\) are a tensor of integers, and came as"):
+            cache.reorder(rows)
+    with pytest.raises(ShapeError, match=r"rows are numbers \(N,\).*came as \(1, 3\)"):
+        cache.reorder(torch.tensor([[0, 1, 2]]))
+    for row in (3, -1):
+        with pytest.raises(RangeError, match=f"3 rows, 0 … 2, and row {row} was asked for"):
+            cache.reorder(torch.tensor([0, row]))
+    with pytest.raises(KindError, match="whole number for capacity, and got 2.5"):
+        layer.allocate(1, 2.5)
+    with pytest.raises(KindError, match="whole number for length, and got 0.0"):
+        cache.truncate(0.0)
     assert cache.length == 0

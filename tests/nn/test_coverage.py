@@ -55,7 +55,8 @@ def test_the_loss_of_a_step_and_of_a_target():
         one = coverage_loss(weights[:, t : t + 1], covered)
         torch.testing.assert_close(one[:, 0], whole[:, t])
         covered = covered + weights[:, t]
-    kept = coverage_loss(weights, lengths=torch.tensor([5, 2]))
+    kept = coverage_loss(weights, lengths=[5, 2])
+    assert torch.equal(kept, coverage_loss(weights, lengths=torch.tensor([5, 2])))
     assert torch.equal(kept[0], whole[0])
     assert torch.equal(kept[1, :2], whole[1, :2])
     assert not kept[1, 2:].any()

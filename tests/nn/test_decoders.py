@@ -3,7 +3,9 @@
 import pytest
 import torch
 
+from regard.errors import KindError, RangeError, ShapeError
 from regard.nn import BahdanauDecoder, Encoded, LuongDecoder
+from regard.normalizers import entmax15
 
 B, K, M, H, F, T = 3, 5, 4, 6, 8, 4
 
@@ -12,6 +14,7 @@ DECODERS = {
     "luong general": lambda: LuongDecoder(M, H, F, layers=2),
     "luong dot": lambda: LuongDecoder(M, H, F, score="dot"),
     "luong concat": lambda: LuongDecoder(M, H, F, score="concat"),
+    "luong location": lambda: LuongDecoder(M, H, F, score="location", places=K),
     "luong without feeding": lambda: LuongDecoder(M, H, F, input_feeding=False),
 }
 
@@ -22,17 +25,44 @@ def encoded(lengths=(5, 2, 4), dtype=torch.float64):
     )
 
 
+@pytest.mark.parametrize(("dtype", "tolerance"), [(torch.float64, 1e-6), (torch.float32, 1e-5)])
 @pytest.mark.parametrize("make", DECODERS.values(), ids=DECODERS)
-def test_steps_equal_the_whole(make):
-    decoder, source = make().double(), encoded()
-    embedded = torch.randn(B, T, M, dtype=torch.float64)
-    whole = decoder(embedded, source)
+def test_steps_equal_the_whole_and_the_keys_are_projected_once(make, dtype, tolerance):
+    decoder, source = make().to(dtype), encoded(dtype=dtype)
+    embedded = torch.randn(B, T, M, dtype=dtype)
+    calls = []
+    for layer in (decoder.attention.score.key, getattr(decoder, "bridge", None)):
+        if layer is not None:
+            layer.register_forward_hook(lambda layer, *_: calls.append(layer))
+    whole, weights = decoder(embedded, source, return_weights=True)
+    assert torch.equal(decoder(embedded, source), whole)
+    once = len(calls) // 2
+    assert once == len(set(calls))
+    calls.clear()
     ready, state = decoder.begin(source)
     for t in range(T):
-        features, state, weights = decoder.step(embedded[:, t], state, ready, return_weights=True)
-        torch.testing.assert_close(features, whole[:, t])
-        torch.testing.assert_close(weights.sum(-1), torch.ones(B, dtype=torch.float64))
-        assert not weights[1, 2:].any()
+        features, state, row = decoder.step(embedded[:, t], state, ready, return_weights=True)
+        torch.testing.assert_close(features, whole[:, t], rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(row, weights[:, t], rtol=tolerance, atol=tolerance)
+        torch.testing.assert_close(row.sum(-1), torch.ones(B, dtype=dtype))
+        assert not row[1, 2:].any()
+    assert len(calls) == once
+
+
+@pytest.mark.parametrize("make", DECODERS.values(), ids=DECODERS)
+def test_a_target_of_no_words(make):
+    features, weights = make()(
+        torch.zeros(B, 0, M), encoded(dtype=torch.float32), return_weights=True
+    )
+    assert features.shape == (B, 0, H)
+    assert weights.shape == (B, 0, K)
+    assert make()(torch.zeros(B, 0, M), encoded(dtype=torch.float32)).shape == (B, 0, H)
+
+
+@pytest.mark.parametrize("score", ["cosine", "distance", "trilinear", "fusionnet"])
+def test_annotations_are_projected_for_scores_that_want_as_many_features(score):
+    decoder = LuongDecoder(M, H, F, score=score, normalizer=entmax15)
+    assert decoder(torch.zeros(B, T, M), encoded(dtype=torch.float32)).shape == (B, T, H)
 
 
 @pytest.mark.parametrize("make", DECODERS.values(), ids=DECODERS)
@@ -104,3 +134,40 @@ def test_luong_as_the_paper_has_it():
             combined = decoder.combine.weight @ torch.cat([alpha @ h, current])
             torch.testing.assert_close(features[b], torch.tanh(combined))
         fed = features
+
+
+@pytest.mark.parametrize("make", [DECODERS["bahdanau"], DECODERS["luong general"]])
+def test_refuses(make):
+    decoder, source = make().double(), encoded()
+    embedded = torch.randn(B, T, M, dtype=torch.float64)
+    with pytest.raises(ShapeError, match=r"embedded \(B, T, M\) of 4 features, and got \(3, 4\)"):
+        decoder(embedded[:, 0], source)
+    with pytest.raises(
+        ShapeError, match="embedded has 2 rows in its batch, and what is read has 3"
+    ):
+        decoder(embedded[:2], source)
+    with pytest.raises(
+        ShapeError, match=r"annotations \(B, K, F\) of 8 features, and got \(3, 5, 7\)"
+    ):
+        decoder(embedded, source._replace(annotations=source.annotations[..., 1:]))
+    with pytest.raises(ShapeError, match="backward has 1 rows"):
+        decoder.begin(source._replace(backward=source.backward[:1]))
+    with pytest.raises(KindError, match="lengths are whole numbers"):
+        decoder.begin(source._replace(lengths=source.lengths.double()))
+    ready, state = decoder.begin(source)
+    with pytest.raises(ShapeError, match=r"embedded \(B, M\) of 4 features, and got \(3, 4, 4\)"):
+        decoder.step(embedded, state, ready)
+    alone = type(state)(*(x[:1] for x in state))
+    with pytest.raises(ShapeError, match="state has 1 rows in its batch, and what is read has 3"):
+        decoder.step(embedded[:, 0], alone, ready)
+
+
+def test_refuses_to_be_made():
+    with pytest.raises(RangeError, match="BahdanauDecoder wants hidden of at least 1, and it is 0"):
+        BahdanauDecoder(3, 0, 2)
+    with pytest.raises(RangeError, match="LuongDecoder wants layers of at least 1, and it is 0"):
+        LuongDecoder(3, 4, 2, layers=0)
+    with pytest.raises(RangeError, match="say places, the largest number of keys"):
+        LuongDecoder(3, 4, 2, score="location")
+    with pytest.raises(KindError, match="no use for places"):
+        LuongDecoder(3, 4, 2, places=5)

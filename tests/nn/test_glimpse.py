@@ -135,14 +135,25 @@ def test_gradients():
 
 
 @pytest.mark.parametrize(
-    "numbers", [[50.0, -50.0, -9.0, 0.0, 0.0], [0.3, 0.3, -200.0, 0.0, 0.0], [0, 0, 0.0, 9.0, 0]]
+    "numbers",
+    [
+        [50.0, -50.0, -9.0, 0.0, 0.0],
+        [0.3, 0.3, -200.0, 0.0, 0.0],
+        [0, 0, 0.0, 9.0, 0],
+        [0, 0, 90.0, 0, 0],
+        [0.1, 0, -90.0, 90.0, 0],
+        [0, 0, 0.0, 0, 90.0],
+        [0, 0, 0.0, 0, -200.0],
+    ],
 )
 def test_far_outside_and_infinitely_sharp_stay_finite(numbers):
     glimpse, _ = make()
     place = torch.tensor(numbers, requires_grad=True)
     window = glimpse.window(place)
     torch.testing.assert_close(window.x_filters.sum(-1), torch.ones(3))
-    window.read(torch.ones(HEIGHT, WIDTH)).sum().backward()
+    patch = window.read(torch.ones(HEIGHT, WIDTH))
+    (patch.sum() + window.write(patch).sum()).backward()
+    assert patch.isfinite().all()
     assert place.grad.isfinite().all()
     # The wrong version divides the Gaussians by their sum, and 0 by 0.
     if numbers[0] == 50:
@@ -151,11 +162,25 @@ def test_far_outside_and_infinitely_sharp_stay_finite(numbers):
         assert (row / row.sum()).isnan().all()
 
 
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16])
+def test_halves_round_the_filters_once(dtype):
+    """512 pixels: bfloat16 has no odd numbers there, and float16 no square of such a distance."""
+    glimpse = GaussianGlimpse(4, height=512, width=512, size=5)
+    numbers = numbers_for(glimpse, column=403, row=101, stride=3, sigma=0.5).to(dtype)
+    window, exact = glimpse.window(numbers), glimpse.window(numbers.double())
+    assert window.x_filters.dtype == dtype
+    for half, wide in zip(window, exact, strict=True):
+        torch.testing.assert_close(half, wide.to(dtype), rtol=0.01, atol=1e-4)
+    torch.nn.init.constant_(glimpse.place.bias, -9.0)
+    with torch.autocast("cpu", dtype):
+        assert all(part.isfinite().all() for part in glimpse(torch.zeros(2, 4)))
+
+
 def test_refuses():
     glimpse, state = make()
     with pytest.raises(RangeError, match="size ≥ 2, .* and it is 1"):
         GaussianGlimpse(4, height=6, width=9, size=1)
-    with pytest.raises(RangeError, match="an image, not 0 × 9 pixels"):
+    with pytest.raises(RangeError, match="GaussianGlimpse wants height of at least 1, and it is 0"):
         GaussianGlimpse(4, height=0, width=9, size=2)
     with pytest.raises(ShapeError, match=r"a state \(\*batch, 4\), and got \(2, 3\)"):
         glimpse(state[:, :3])

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from regard.errors import KindError, RangeError, ShapeError
 from regard.nn import local
 from regard.nn.local import LocalAttention
+from regard.normalizers import Gumbel
 
 F64 = torch.float64
 SCORES = ("general", "dot", "concat", "cosine")
@@ -29,12 +30,12 @@ def raw(layer, name, q, k):
     )
 
 
-def plain(layer, name, query, key, length):
+def plain(layer, name, query, key, length, positions=None):
     """One row in loops: contexts (T, F) and weights (T, K)."""
     size, window = len(key), layer.window
     contexts, rows = [], []
     for t, h in enumerate(query):
-        p = float(t)
+        p = float(t if positions is None else positions[t])
         if layer.predictive:
             p = length * torch.sigmoid(layer.place.weight[0] @ torch.tanh(layer.predict.weight @ h))
             p = p.item()
@@ -54,8 +55,9 @@ def plain(layer, name, query, key, length):
 def made(name="general", *, window=2, predictive=True, steps=7, size=9, batch=4):
     torch.manual_seed(window + steps)
     width = 3 if name in ("dot", "cosine") else 4
+    features = {"features": 5} if name == "concat" else {}
     layer = LocalAttention(
-        3, width, window=window, predictive=predictive, score=name, features=5
+        3, width, window=window, predictive=predictive, score=name, **features
     ).double()
     with torch.no_grad():
         for parameter in layer.parameters():
@@ -149,7 +151,8 @@ def test_step_by_step_is_forward_and_projects_once(predictive, dtype):
     source = layer.begin(key, lengths=LENGTHS)
     for t in range(query.shape[1]):
         at = torch.full((4, 1), t) if t % 2 else torch.tensor([t])
-        one, row = layer.read(query[:, t : t + 1], source, positions=at, return_weights=True)
+        options = {} if predictive else {"positions": at}
+        one, row = layer.read(query[:, t : t + 1], source, **options, return_weights=True)
         tolerance = 1e-6 if dtype == F64 else 1e-5
         torch.testing.assert_close(one[:, 0], whole[:, t], atol=tolerance, rtol=0)
         torch.testing.assert_close(row[:, 0], weights[:, t], atol=tolerance, rtol=0)
@@ -201,6 +204,44 @@ def test_other_normalizers_and_a_score_of_the_users():
     assert LocalAttention(3).bfloat16()(query.bfloat16(), key.bfloat16()).dtype == torch.bfloat16
 
 
+@pytest.mark.parametrize("gathered", [1, 2**20])
+def test_positions_of_each_row(gathered, monkeypatch):
+    """Windows that stand where each row says, before the source and behind it too."""
+    monkeypatch.setattr(local, "GATHERED", gathered)
+    layer, query, key = made("concat", predictive=False)
+    positions = torch.randint(-4, 13, (4, 7))
+    contexts, weights = layer(query, key, lengths=LENGTHS, positions=positions, return_weights=True)
+    for b, n in enumerate(LENGTHS.tolist()):
+        context, rows = plain(layer, "concat", query[b], key[b], n, positions[b])
+        torch.testing.assert_close(weights[b], rows, atol=1e-12, rtol=0)
+        torch.testing.assert_close(contexts[b], context, atol=1e-12, rtol=0)
+    contexts.sum().backward()
+    assert all(p.grad.isfinite().all() for p in layer.parameters())
+
+
+def test_a_step_costs_its_windows_wherever_the_rows_of_the_batch_stand():
+    seen = []
+
+    def score(q, k):
+        seen.append(k.shape[-2])
+        return q @ k.mT
+
+    layer = LocalAttention(3, window=2, predictive=False, score=score)
+    source = layer.begin(torch.randn(2, 5000, 3))
+    layer.read(torch.randn(2, 1, 3), source, positions=torch.tensor([[5], [4900]]))
+    assert max(seen) == 5
+
+
+def test_a_normalizer_that_draws_draws_the_same_in_the_backward_pass(monkeypatch):
+    monkeypatch.setattr(local, "GATHERED", 1)
+    layer, query, key = made()
+    layer.normalizer = Gumbel()
+    value = torch.randn(4, 9, 1, dtype=F64, requires_grad=True)
+    contexts, weights = layer(query, key, value, return_weights=True)
+    contexts.sum().backward()
+    torch.testing.assert_close(value.grad[..., 0], weights.sum(1))
+
+
 MEMORY = """
 import resource, torch
 from regard.nn.local import LocalAttention
@@ -235,5 +276,15 @@ def test_refuses():
         layer(torch.zeros(2, 3), torch.zeros(2, 5, 4))
     with pytest.raises(ShapeError, match=r"key \(B, K, F\) of 4 features, and got \(2, 5, 3\)"):
         layer(torch.zeros(2, 1, 3), torch.zeros(2, 5, 3))
-    with pytest.raises(ShapeError, match="1 rows in its batch and the source has 2"):
+    with pytest.raises(ShapeError, match="query has 1 rows in its batch, and what is read has 2"):
         layer(torch.zeros(1, 1, 3), torch.zeros(2, 5, 4))
+    with pytest.raises(KindError, match="the bilinear score has no use for features"):
+        LocalAttention(8, score="general", features=5)
+    query, key = torch.zeros(2, 3, 3), torch.zeros(2, 5, 4)
+    with pytest.raises(KindError, match="positions say where the windows of local-m stand"):
+        layer(query, key, positions=torch.arange(3))
+    moving = LocalAttention(3, 4, predictive=False)
+    with pytest.raises(KindError, match=r"whole numbers of steps, and they are torch\.float32"):
+        moving(query, key, positions=torch.zeros(3))
+    with pytest.raises(ShapeError, match=r"\(T,\) or \(B, T\) = \(2, 3\), and they are \(3, 3\)"):
+        moving(query, key, positions=torch.zeros(3, 3, dtype=torch.long))

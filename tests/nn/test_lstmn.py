@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from regard.errors import ShapeError
+from regard.errors import KindError, RangeError, ShapeError
 from regard.nn import LSTMN
 
 
@@ -126,6 +126,20 @@ def test_memory_that_is_shared_keeps_the_gradients_of_copies():
     torch.testing.assert_close(shared, copied)
 
 
+def test_transforms_of_torch():
+    reader, x = make()
+    parameters = dict(reader.named_parameters())
+
+    def loss(parameters, row):
+        hidden, _ = torch.func.functional_call(reader, parameters, (row[None],))
+        return hidden.square().sum()
+
+    each = torch.func.vmap(torch.func.grad(loss), in_dims=(None, 0))(parameters, x)
+    loss(parameters, x[1]).backward()
+    for name, parameter in parameters.items():
+        torch.testing.assert_close(each[name][1], parameter.grad)
+
+
 def run_by_copies(reader, x):
     state = reader.begin(len(x))
     for token in x.unbind(1):
@@ -186,5 +200,12 @@ def test_refuses():
         reader(x[..., :2])
     with pytest.raises(ShapeError, match=r"token \(B, E\) of 3 features, and got \(3, 6, 3\)"):
         reader.step(x, reader.begin(3))
-    with pytest.raises(ShapeError, match=r"one per row of the batch, \(3,\), and came as \(\)"):
+    with pytest.raises(ShapeError, match=r"one per row of the batch, \(3,\), and they are \(\)"):
         reader(x, 6)
+    with pytest.raises(KindError, match="lengths are whole numbers"):
+        reader(x, [6.0, 2.0, 1.0])
+    with pytest.raises(ShapeError, match="token has 3 rows in its batch, and what is read has 1"):
+        reader.step(x[:, 0], reader.begin(1))
+    for sizes in ((0, 4), (3, 0)):
+        with pytest.raises(RangeError, match="of at least 1, and it is 0"):
+            LSTMN(*sizes)

@@ -249,5 +249,8 @@ def test_refuses():
         monotonic_alignment(torch.zeros(2, 3), torch.zeros(3))
     with pytest.raises(ShapeError, match=r"wants choose \(\*batch, T, K\), and got \(3,\)"):
         monotonic_alignments(torch.zeros(3))
-    with pytest.raises(RangeError, match="noise is a standard deviation, ≥ 0, and it is -1"):
-        MonotonicAttention(3, noise=-1)
+    for noise in (-1.0, math.nan, math.inf):
+        with pytest.raises(
+            RangeError, match="noise is a standard deviation, ≥ 0 and finite, and it"
+        ):
+            MonotonicAttention(3, noise=noise)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from regard import biases, masks
 from regard.errors import KindError, RangeError, ShapeError, UnknownName
-from regard.nn import MultiheadAttention, RotaryPositions
+from regard.nn import LearnedScore, MultiheadAttention, RelativeAttention, RotaryPositions
 
 DOUBLE = torch.float64
 
@@ -67,6 +67,7 @@ def test_equals_torch_in_self_attention_and_without_a_batch():
 SCORES = {
     "scaled_dot": lambda layer, h, q, k: q @ k / math.sqrt(len(q)),
     "dot": lambda layer, h, q, k: q @ k,
+    "cosine": lambda layer, h, q, k: q @ k / (q.norm() * k.norm()),
     "additive": lambda layer, h, q, k: layer.score.weight[h] @ torch.tanh(q + k),
     "bilinear": lambda layer, h, q, k: q @ layer.score.weight[h] @ k,
     "trilinear": lambda layer, h, q, k: (
@@ -160,6 +161,45 @@ def test_what_stands_beside_a_row_changes_nothing(batch, keys, queries, groups, 
     assert key.grad is not None
     assert key.grad.isfinite().all()
     assert all(parameter.grad.isfinite().all() for parameter in layer.parameters())
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        MultiheadAttention,
+        lambda e, h: MultiheadAttention(e, h, score="cosine"),
+        lambda e, h: RelativeAttention(e, h, 2),
+    ],
+    ids=["dot", "cosine", "relative"],
+)
+def test_padding_that_is_query_and_key_may_hold_anything_where_it_is_blind(make):
+    layer, ids = make(8, 2).double(), torch.tensor([[0, 0, 0, 1, 1]])
+    x = torch.randn(1, 5, 8, dtype=DOUBLE)
+    layer(x[:, :3]).sum().backward()
+    want = {name: p.grad for name, p in layer.named_parameters()}
+    layer.zero_grad()
+    x[:, 3:] = torch.nan
+    output = layer(x, mask=masks.segments(ids, ids) & masks.padding([3]))
+    assert output.isfinite().all()
+    output[:, :3].sum().backward()
+    for name, parameter in layer.named_parameters():
+        torch.testing.assert_close(parameter.grad, want[name], msg=name)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: MultiheadAttention(8, 2, normalizer="gumbel"),
+        lambda: RelativeAttention(8, 2, 2, normalizer="gumbel"),
+    ],
+    ids=["multihead", "relative"],
+)
+def test_gumbel_draws_in_training_alone(make):
+    layer, x = make(), torch.randn(2, 6, 8)
+    assert not torch.equal(layer(x), layer(x))
+    output, weights = layer.eval()(x, return_weights=True)
+    assert torch.equal(output, layer(x))
+    assert torch.equal(weights, (weights == weights.amax(-1, keepdim=True)).float())
 
 
 def _is_padding_invariant(run):
@@ -319,12 +359,20 @@ def test_refuses_sizes_that_do_not_fit():
         MultiheadAttention(10, 4)
     with pytest.raises(ShapeError, match="multiple of kv_heads.*8 is no multiple of 3"):
         MultiheadAttention(16, 8, kv_heads=3)
-    with pytest.raises(RangeError, match="kv_heads is at least 1, and it is 0"):
+    with pytest.raises(RangeError, match="kv_heads of at least 1, and it is 0"):
         MultiheadAttention(16, 8, kv_heads=0)
     with pytest.raises(ShapeError, match=r"rotary turns 8 features.*RotaryPositions\(4\)"):
         MultiheadAttention(8, 2, rotary=RotaryPositions(8))
     with pytest.raises(UnknownName, match="no score is called"):
         MultiheadAttention(8, 2, score="bahdanou")
+    for dropout in (1.5, -1.0):
+        with pytest.raises(RangeError, match="dropout is a probability, 0 ≤ p ≤ 1, and it is"):
+            MultiheadAttention(8, 2, dropout=dropout)
+    for heads in (None, 3):
+        with pytest.raises(KindError, match=f"heads={heads}: write .*heads=2"):
+            MultiheadAttention(8, 2, score=LearnedScore("additive", 4, heads=heads))
+    with pytest.raises(RangeError, match=r"LearnedScore\('location', 4, heads=2, places=…\)"):
+        MultiheadAttention(8, 2, score="location")
     layer = MultiheadAttention(8, 2, kdim=6)
     with pytest.raises(ShapeError, match=r"query \(…, Q, embed_dim\) of 8 features.*\(1, 2, 7\)"):
         layer(torch.zeros(1, 2, 7), torch.zeros(1, 2, 6), torch.zeros(1, 2, 8))

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from regard import masks
-from regard.errors import ShapeError
+from regard.errors import KindError, RangeError, ShapeError
 from regard.nn import PointerAttention
 
 
@@ -21,7 +21,8 @@ def test_equals_the_paper_in_loops():
     pointer, query, inputs, lengths = make()
     with torch.no_grad():
         found = pointer(query, inputs, lengths=lengths, mask=masks.causal())
-    v, w1, w2 = (x.detach() for x in (pointer.weight, pointer.key.weight, pointer.query.weight))
+    score = pointer.score
+    v, w1, w2 = (x.detach() for x in (score.weight, score.key.weight, score.query.weight))
     for b, length in enumerate(lengths):
         for q in range(2):
             open_to = [j for j in range(6) if j < length and j <= q + 4]
@@ -36,7 +37,7 @@ def test_equals_the_paper_in_loops():
 def test_step_by_step_equals_forward_and_projects_the_inputs_once():
     pointer, query, inputs, lengths = make()
     calls = []
-    pointer.key.register_forward_hook(lambda *_: calls.append(1))
+    pointer.score.key.register_forward_hook(lambda *_: calls.append(1))
     whole = pointer(query, inputs, lengths=lengths)
     ready = pointer.begin(inputs, lengths)
     assert len(calls) == 2
@@ -61,7 +62,8 @@ def test_each_input_once_makes_a_permutation():
     assert not pointer.step(query[:, 0], ready, allowed=~chosen).probabilities.any()
 
 
-def test_padding_changes_nothing_whatever_it_holds_in_both_passes():
+@pytest.mark.parametrize("by_mask", [False, True])
+def test_padding_changes_nothing_whatever_it_holds_in_both_passes(by_mask):
     pointer, query, inputs, lengths = make()
     results = []
     for filling in (0.0, torch.nan, torch.inf):
@@ -70,7 +72,8 @@ def test_padding_changes_nothing_whatever_it_holds_in_both_passes():
             padded[b, length:] = filling
         padded.requires_grad_()
         pointer.zero_grad()
-        found = pointer(query, padded, lengths=lengths)
+        options = {"mask": masks.padding(lengths)} if by_mask else {"lengths": lengths}
+        found = pointer(query, padded, **options)
         chosen = found.log_probabilities[:2, :, 1].sum() + found.probabilities.sin().sum()
         chosen.backward()
         gradients = [padded.grad, *(p.grad.clone() for p in pointer.parameters())]
@@ -98,13 +101,14 @@ def test_gradients():
 def test_logarithms_live_where_probabilities_are_gone():
     pointer = PointerAttention(1, features=1)
     with torch.no_grad():
-        for parameter, value in zip(pointer.parameters(), (2000.0, 1.0, 1.0), strict=True):
-            parameter.fill_(value)
+        for parameter in pointer.parameters():
+            parameter.fill_(1.0)
+        pointer.score.weight.fill_(2000.0)
     found = pointer(torch.zeros(1, 1, 1), torch.tensor([[[9.0], [-9.0]]]))
     assert float(found.log_probabilities.detach()[0, 0, 1]) == pytest.approx(-4000)
     # The wrong version, the logarithm of the weights, has no gradient to learn from.
     assert found.probabilities.log()[0, 0, 1] == -math.inf
-    (gradient,) = torch.autograd.grad(found.log_probabilities[0, 0, 1], pointer.weight)
+    (gradient,) = torch.autograd.grad(found.log_probabilities[0, 0, 1], pointer.score.weight)
     assert float(gradient) == pytest.approx(-2)
 
 
@@ -126,5 +130,11 @@ def test_refuses():
         pointer(inputs, inputs)
     with pytest.raises(ShapeError, match=r"query \(B, E\) of 3 features, and got \(3, 2, 3\)"):
         pointer.step(query, pointer.begin(inputs))
-    with pytest.raises(ShapeError, match=r"one per row of the batch, \(3,\), and came as \(2,\)"):
+    with pytest.raises(ShapeError, match=r"one per row of the batch, \(3,\), and they are \(2,\)"):
         pointer.begin(inputs, [1, 2])
+    with pytest.raises(KindError, match="lengths are whole numbers"):
+        pointer.begin(inputs, [1.0, 2.0, 3.0])
+    with pytest.raises(ShapeError, match="query has 1 rows in its batch, and what is read has 3"):
+        pointer.step(query[:1, 0], pointer.begin(inputs))
+    with pytest.raises(RangeError, match="query_features of at least 1, and it is -1"):
+        PointerAttention(-1)

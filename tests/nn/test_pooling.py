@@ -179,7 +179,7 @@ def test_refuses():
         AttentionPooling(4, form="fixed")
     with pytest.raises(KindError, match="'gated' is made of hidden, and got hidden, rows"):
         AttentionPooling(4, form="gated", rows=2)
-    with pytest.raises(RangeError, match="rows ≥ 1, and it is 0"):
+    with pytest.raises(RangeError, match="rows of at least 1, and it is 0"):
         AttentionPooling(4, form="structured", rows=0)
     with pytest.raises(ShapeError, match=r"a sequence \(\*batch, K, 4\), and got \(2, 5, 3\)"):
         AttentionPooling(4)(torch.zeros(2, 5, 3))

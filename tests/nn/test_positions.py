@@ -70,6 +70,7 @@ def test_positions_an_offset_and_a_row_of_positions_agree(layer):
     x = torch.randn(3, 2, 4, 4)
     whole = layer(x)
     torch.testing.assert_close(whole, layer(x, torch.arange(4)))
+    torch.testing.assert_close(whole, layer(x, torch.arange(4, dtype=torch.uint8)))
     torch.testing.assert_close(whole[..., 2:, :], layer(x[..., 2:, :], offset=2))
     rows = torch.tensor([[0, 1, 2, 3], [3, 4, 5, 6], [2, 0, 0, 1]])
     each = torch.stack([layer(x[b], rows[b]) for b in range(3)])
@@ -106,5 +107,8 @@ def test_refuses():
         table(torch.zeros(2, 3, 2), torch.zeros(4, 3, dtype=torch.int64))
     with pytest.raises(KindError, match="tensor of integers"):
         table(torch.zeros(3, 2), torch.zeros(3))
+    for layer in (table, SinusoidalPositions(2), RotaryPositions(2)):
+        with pytest.raises(KindError, match="tensor of integers, and came as torch.bool"):
+            layer(torch.zeros(3, 2), torch.ones(3, dtype=torch.bool))
     with pytest.raises(KindError, match="not both"):
         table(torch.zeros(3, 2), torch.arange(3), offset=1)

@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from regard.errors import KindError, ShapeError
+from regard.errors import KindError, RangeError, ShapeError
 from regard.nn.coverage import CoverageAttention
 from regard.nn.location_sensitive import LocationSensitiveAttention
 from regard.nn.monotonic import MonotonicAttention
@@ -159,8 +159,25 @@ def test_refuses():
         layer(query, key, lengths=LENGTHS[:3])
     with pytest.raises(KindError, match="whole numbers"):
         layer(query, key, lengths=LENGTHS > 0)
-    with pytest.raises(ShapeError, match="1 rows in its batch and the source has 4"):
+    with pytest.raises(ShapeError, match="query has 1 rows in its batch, and what is read has 4"):
         layer(query[:1], key)
     source, state = layer.begin(key)
     with pytest.raises(ShapeError, match=r"query \(B, E\) of 2 features, and got \(4, 3, 2\)"):
         layer.step(query, source, state)
+
+
+@every_layer
+def test_refuses_the_state_of_another_source(name):
+    layer, query, key, value = made(name)
+    source, state = layer.begin(key, value, LENGTHS)
+    for other in (state[0][:1], state[0][:, :1]):
+        with pytest.raises(
+            ShapeError, match=r"of the state is \(B, K\) = \(4, 5\) for this source"
+        ):
+            layer.step(query[:, 0], source, type(state)(other))
+
+
+def test_refuses_sizes_below_1():
+    for wrong in ({"query_features": 0}, {"query_features": 4, "features": 0}):
+        with pytest.raises(RangeError, match="features of at least 1, and it is 0"):
+            CoverageAttention(**wrong)

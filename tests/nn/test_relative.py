@@ -11,14 +11,14 @@ from hypothesis import strategies as st
 import regard.nn.relative
 from regard import biases, masks
 from regard.engines import blocks
-from regard.errors import RangeError
+from regard.errors import KindError, RangeError, ShapeError
 from regard.nn import RelativeAttention
 
 DOUBLE = torch.float64
 
 
 def in_loops(layer, query, key, allowed):
-    """Eq. 1–4 of arXiv:1803.02155 for each head, with a^K_ij and a^V_ij written down."""
+    """Eq. 3 and 4 of arXiv:1803.02155 for each head, with a^K_ij and a^V_ij written down."""
     k, size = layer.max_distance, layer.head_dim
     w = layer.in_proj_weight.split(list(layer._sizes))
     b = layer.in_proj_bias.split(list(layer._sizes))
@@ -52,16 +52,16 @@ def in_loops(layer, query, key, allowed):
     queries=st.integers(1, 5),
     more=st.integers(0, 3),
     distance=st.integers(0, 4),
-    kv_heads=st.sampled_from([1, 2]),
+    kv_heads=st.sampled_from([1, 2, 4]),
     pairs=st.sampled_from([1, 9, 10**6]),
 )
 def test_equals_the_paper_in_loops(queries, more, distance, kv_heads, pairs):
     torch.manual_seed(queries)
-    layer = RelativeAttention(4, 2, distance, kv_heads=kv_heads).double()
+    layer = RelativeAttention(8, 4, distance, kv_heads=kv_heads).double()
     torch.nn.init.normal_(layer.in_proj_bias)
     keys, lengths = queries + more, [queries + more, 1]
-    query = torch.randn(2, queries, 4, dtype=DOUBLE)
-    key = torch.randn(2, keys, 4, dtype=DOUBLE)
+    query = torch.randn(2, queries, 8, dtype=DOUBLE)
+    key = torch.randn(2, keys, 8, dtype=DOUBLE)
     mask = masks.causal() & masks.padding(lengths)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(regard.nn.relative, "PAIRS_AT_ONCE", pairs)
@@ -108,8 +108,29 @@ def test_without_tables_it_is_multi_head_attention():
     torch.nn.init.zeros_(layer.value_table)
     plain = regard.nn.MultiheadAttention(8, 2)
     plain.load_state_dict(layer.state_dict(), strict=False)
-    x = torch.randn(2, 5, 8)
+    x, bias = torch.randn(2, 5, 8), biases.dense(torch.randn(5, 5))
     torch.testing.assert_close(layer(x), plain(x))
+    torch.testing.assert_close(layer(x, bias=bias), plain(x, bias=bias))
+
+
+def test_dropout_drops_from_keys_and_table_and_is_drawn_again_in_the_backward_pass():
+    """The output is linear in the table of values: its gradient times a change is the change."""
+    layer, x = RelativeAttention(8, 2, 2, dropout=0.5).double(), torch.randn(1, 6, 8, dtype=DOUBLE)
+    assert not torch.equal(layer(x), layer(x))
+
+    def total():
+        torch.manual_seed(3)
+        return layer(x).sum()
+
+    before = total()
+    before.backward()
+    change = torch.randn_like(layer.value_table)
+    with torch.no_grad():
+        layer.value_table += change
+    torch.testing.assert_close(total() - before, (layer.value_table.grad * change).sum())
+    assert torch.equal(layer.eval()(x), layer(x))
+    layer.train().dropout = 1.0
+    torch.testing.assert_close(layer(x), layer.out_proj.bias.expand(1, 6, 8))
 
 
 def test_padding_may_hold_anything_and_changes_nothing():
@@ -157,5 +178,9 @@ def test_nothing_of_size_queries_by_keys_by_features_is_made():
 
 
 def test_refuses():
+    with pytest.raises(ShapeError, match=r"the same length K, and are \(1, 3, 8\) and \(1, 4, 8"):
+        RelativeAttention(8, 2, 1)(*(torch.zeros(1, n, 8) for n in (2, 3, 4)))
     with pytest.raises(RangeError, match="max_distance is at least 0 tokens, and it is -1"):
         RelativeAttention(8, 2, -1)
+    with pytest.raises(KindError, match="whole number for max_distance, and got 2.5"):
+        RelativeAttention(8, 2, 2.5)

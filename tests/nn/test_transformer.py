@@ -8,6 +8,7 @@ from regard import biases, masks
 from regard.errors import KindError, RangeError, ShapeError, UnknownName
 from regard.nn import (
     KeyValueCache,
+    LearnedScore,
     RotaryPositions,
     TransformerDecoder,
     TransformerDecoderLayer,
@@ -219,6 +220,64 @@ def test_an_encoder_with_caches_is_a_language_model():
         encoder(x, caches=[KeyValueCache(2, H, 6, 4)])
 
 
+def test_a_step_that_raises_leaves_all_caches_as_they_were():
+    decoder = drawn(TransformerDecoder(TransformerDecoderLayer(E, H, 16), 2))
+    encoder = drawn(TransformerEncoder(TransformerEncoderLayer(E, H, 16), 2))
+    x, memory = torch.randn(1, 4, E), torch.randn(1, K, E)
+    short = masks.dense(torch.ones(1, 7, dtype=torch.bool))
+    with torch.no_grad():
+        state, caches = decoder.begin(memory, capacity=6), encoder.allocate(1, 6)
+        decoder.step(x[:, :2], state)
+        encoder(x[:, :2], caches=caches)
+
+        def fails(*_):
+            raise FloatingPointError
+
+        for step in (
+            lambda **options: decoder.step(x[:, 2:3], state, **options),
+            lambda **options: encoder(x[:, 2:3], caches=caches, **options),
+        ):
+            with pytest.raises(ShapeError):
+                step(mask=short)
+        # The second layer, when the first one has written, and behind its own attention.
+        for stack, step in (
+            (decoder, lambda: decoder.step(x[:, 2:3], state)),
+            (decoder.layers[0], lambda: decoder.layers[0].step(x[:, 2:3], state.layers[0])),
+            (encoder, lambda: encoder(x[:, 2:3], caches=caches)),
+        ):
+            last = getattr(stack, "layers", [stack])[-1]
+            hook = last.linear1.register_forward_hook(fails)
+            with pytest.raises(FloatingPointError):
+                step()
+            hook.remove()
+        assert [held.cache.length for held in state.layers] == [2, 2]
+        assert [cache.length for cache in caches] == [2, 2]
+        close(decoder.step(x[:, 2:], state), decoder(x, memory)[:, 2:])
+        close(encoder(x[:, 2:], caches=caches), encoder(x, mask=masks.causal())[:, 2:])
+        state.layers[1].cache.truncate(3)
+        with pytest.raises(ShapeError, match=r"their caches are \[4, 3\] long"):
+            decoder.step(x[:, :1], state)
+
+
+def test_decoding_under_autocast():
+    decoder = drawn(TransformerDecoder(TransformerDecoderLayer(E, H, 16), 2))
+    x, memory = torch.randn(1, 4, E), torch.randn(1, K, E)
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        state = decoder.begin(memory, capacity=4)
+        parts = [decoder.step(part, state) for part in x.split([2, 1, 1], 1)]
+        whole = decoder(x, memory)
+    torch.testing.assert_close(torch.cat(parts, 1), whole, atol=0.05, rtol=0.05)
+
+
+def test_each_attention_of_a_decoder_learns_a_score_of_its_own():
+    score = LearnedScore("additive", E // H, heads=H)
+    layer = TransformerDecoderLayer(E, H, 16, score=score)
+    assert layer.self_attn.score is score
+    assert layer.multihead_attn.score.weight is not score.weight
+    layer(torch.randn(1, T, E), torch.randn(1, K, E)).square().sum().backward()
+    assert not torch.equal(score.weight.grad, layer.multihead_attn.score.weight.grad)
+
+
 def test_padding_may_hold_anything_and_changes_nothing():
     decoder = drawn(TransformerDecoder(TransformerDecoderLayer(E, H, 16), 2)).double()
     encoder = drawn(TransformerEncoder(TransformerEncoderLayer(E, H, 16), 2)).double()
@@ -259,6 +318,12 @@ def test_dropout_in_training_alone():
     layer, x = TransformerEncoderLayer(E, H, 16, dropout=0.5), torch.randn(1, T, E)
     assert not torch.equal(layer(x), layer(x))
     assert torch.equal(layer.eval()(x), layer(x))
+    layer, within = TransformerEncoderLayer(E, H, 16, dropout=1.0), []
+    layer.linear2.register_forward_hook(lambda _, given, out: within.append(given[0]))
+    layer(x)
+    assert not within[0].any()
+    layer.eval()(x)
+    assert within[1].any()
 
 
 def test_layers_of_a_stack_are_drawn_apart():
@@ -295,9 +360,9 @@ def test_refuses():
         TransformerDecoderLayer(8, 4, kv_heads=3)
     with pytest.raises(UnknownName, match="no activation is called 'swish'; there are relu, gelu"):
         TransformerEncoderLayer(8, 2, activation="swish")
-    with pytest.raises(RangeError, match="num_layers is at least 1"):
+    with pytest.raises(RangeError, match="num_layers of at least 1"):
         TransformerEncoder(TransformerEncoderLayer(8, 2, 16), 0)
-    with pytest.raises(RangeError, match="dim_feedforward is at least 1"):
+    with pytest.raises(RangeError, match="dim_feedforward of at least 1"):
         TransformerEncoderLayer(8, 2, 0)
     with pytest.raises(RangeError, match="dropout is a probability"):
         TransformerEncoderLayer(8, 2, 16, dropout=2.0)
@@ -305,5 +370,7 @@ def test_refuses():
     with torch.no_grad():
         with pytest.raises(KindError, match="says the same of all queries"):
             layer.begin(torch.zeros(1, 5, 8), capacity=3, memory_mask=masks.causal())
+        with pytest.raises(KindError, match="write masks.dense"):
+            layer.begin(torch.zeros(1, 5, 8), capacity=3, memory_mask=torch.ones(1, 5) > 0)
         with pytest.raises(RangeError, match="capacity of at least 1"):
             layer.begin(torch.zeros(1, 5, 8), capacity=0)

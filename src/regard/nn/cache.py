@@ -1,5 +1,7 @@
 """Keys and values of the tokens so far, in memory that is allocated once."""
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import NamedTuple
 
 import torch
@@ -7,7 +9,8 @@ from jaxtyping import Float, Int
 from torch import Tensor
 
 from regard.errors import KindError, RangeError, ShapeError
-from regard.grid import shape_text
+from regard.grid import shape_text, traced
+from regard.nn.refusals import integers, sizes, whole
 
 
 class Projected(NamedTuple):
@@ -38,7 +41,7 @@ class KeyValueCache:
         dtype, device: of the keys and values; None: torch's defaults.
 
     Raises:
-        RangeError: one of the four sizes is below 1.
+        RangeError, KindError: one of the four sizes is below 1, or no whole number.
 
     >>> import torch
     >>> cache = KeyValueCache(batch=1, heads=2, capacity=8, features=4)
@@ -57,13 +60,12 @@ class KeyValueCache:
         dtype: torch.dtype | None = None,
         device: torch.device | str | None = None,
     ) -> None:
-        sizes = {"batch": batch, "heads": heads, "capacity": capacity, "features": features}
-        for name, size in sizes.items():
-            if size < 1:
-                raise RangeError(f"a KeyValueCache wants {name} of at least 1, and it is {size}")
+        sizes("a KeyValueCache", batch=batch, heads=heads, capacity=capacity, features=features)
         shape = (batch, heads, capacity, features)
-        self._key = torch.zeros(shape, dtype=dtype, device=device)
-        self._value = torch.zeros(shape, dtype=dtype, device=device)
+        # What is made in inference mode could not be written to outside of it.
+        with torch.inference_mode(False):
+            self._key = torch.zeros(shape, dtype=dtype, device=device)
+            self._value = torch.zeros(shape, dtype=dtype, device=device)
         self._length = 0
 
     @property
@@ -115,8 +117,9 @@ class KeyValueCache:
         """Forget the tokens behind the first ``length``; their room is free again.
 
         Raises:
-            RangeError: fewer tokens than that are held.
+            RangeError, KindError: fewer tokens than that are held; no whole number.
         """
+        length = whole("truncate", "length", length)
         if not 0 <= length <= self._length:
             raise RangeError(
                 f"the cache holds {self._length} tokens, and cannot be cut to {length}"
@@ -127,18 +130,36 @@ class KeyValueCache:
         """Row n becomes what row ``rows[n]`` was, as a search over beams wants it.
 
         N may differ from the batch: the cache is then allocated anew. O(N·heads·length·features).
+
+        Raises:
+            KindError, ShapeError: rows that are no tensor of integers ``(N,)``.
+            RangeError: a row that there is not (a GPU finds it out by itself).
         """
-        if rows.ndim != 1 or rows.is_floating_point():
-            raise ShapeError(
-                "reorder wants the numbers of rows, integers (N,), and got "
-                f"{rows.dtype} {shape_text(tuple(rows.shape))}"
-            )
+        rows = self.numbered(rows)
         self._key, self._value = (self._of_rows(held, rows) for held in (self._key, self._value))
+
+    def numbered(self, rows: Int[Tensor, " N"]) -> Int[Tensor, " N"]:
+        """Numbers of rows as ``index_select`` takes them, or why they are none."""
+        integers(rows, "rows (N,)")
+        if rows.ndim != 1 or not len(rows):
+            raise ShapeError(
+                f"rows are numbers (N,) of at least 1 row, and came as "
+                f"{shape_text(tuple(rows.shape))}"
+            )
+        if rows.device.type == "cpu" and not traced(rows):  # asking a GPU would make it wait
+            low, high = int(rows.min()), int(rows.max())
+            if low < 0 or high >= self.batch:
+                raise RangeError(
+                    f"the cache has {self.batch} rows, 0 … {self.batch - 1}, and row "
+                    f"{low if low < 0 else high} was asked for"
+                )
+        return rows.to(self._key.device, torch.int64)
 
     def _of_rows(self, held: Tensor, rows: Tensor) -> Tensor:
         filled = held[..., : self._length, :].index_select(0, rows)
         if len(rows) != len(held):
-            held = held.new_zeros((len(rows), *held.shape[1:]))
+            with torch.inference_mode(False):
+                held = held.new_zeros((len(rows), *held.shape[1:]))
         held[..., : self._length, :] = filled
         return held
 
@@ -148,6 +169,24 @@ class KeyValueCache:
             f"KeyValueCache(batch={batch}, heads={heads}, capacity={capacity}, "
             f"features={features}, length={self._length})"
         )
+
+
+@contextmanager
+def together(caches: Sequence[KeyValueCache]) -> Iterator[None]:
+    """Caches of one sequence, that keep what is written within or, where that raises, nothing.
+
+    Raises:
+        ShapeError: they hold different numbers of tokens, so they are not of one sequence.
+    """
+    lengths = [cache.length for cache in caches]
+    if len(set(lengths)) > 1:
+        raise ShapeError(f"layers hold the same tokens, and their caches are {lengths} long")
+    try:
+        yield
+    except BaseException:
+        for cache, length in zip(caches, lengths, strict=True):
+            cache.truncate(length)
+        raise
 
 
 def _check(name: str, new: Tensor, held: Tensor, count: int) -> None:
@@ -160,7 +199,7 @@ def _check(name: str, new: Tensor, held: Tensor, count: int) -> None:
     if new.dtype != held.dtype or new.device != held.device:
         raise KindError(
             f"this cache holds {held.dtype} on {held.device}, and the {name} are {new.dtype} on "
-            f"{new.device}: allocate it with their dtype and device"
+            f"{new.device}: allocate it with dtype={new.dtype}, on their device"
         )
     if torch.is_grad_enabled() and new.requires_grad:
         raise KindError(

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 from regard.errors import ShapeError
 from regard.grid import shape_text
 from regard.nn.recurrent import RecurrentAlignment, nothing_read
-from regard.nn.source import Source
+from regard.nn.source import Source, cleared, lengths_of
 from regard.normalizers import Normalizer
 from regard.normalizers import named as named_normalizer
 
@@ -74,7 +74,7 @@ def coverage_loss(
     weights: Float[Tensor, "B T K"],
     coverage: Float[Tensor, "B K"] | None = None,
     *,
-    lengths: Int[Tensor, " B"] | None = None,
+    lengths: Int[Tensor, " B"] | list[int] | None = None,
 ) -> Float[Tensor, "B T"]:
     """Σ_j min(α_tj, c_tj) of each step: what is read that has been read before (weight, ≤ 1).
 
@@ -92,6 +92,7 @@ def coverage_loss(
 
     Raises:
         ShapeError: shapes that do not fit.
+        KindError: lengths that are not integers.
 
     >>> coverage_loss(torch.tensor([[[0.9, 0.1], [0.9, 0.1], [0.0, 1.0]]]))
     tensor([[0.0000, 1.0000, 0.2000]])
@@ -111,5 +112,4 @@ def coverage_loss(
     loss = torch.minimum(weights, before).sum(-1)
     if lengths is None:
         return loss
-    steps = torch.arange(weights.shape[1], device=weights.device)
-    return loss.masked_fill(steps >= lengths[:, None], 0.0)
+    return cleared(loss[..., None], lengths_of(weights, lengths))[..., 0]

@@ -13,8 +13,12 @@ from torch import Tensor, nn
 
 from regard.masks import Mask, padding
 from regard.nn.attention import Attention
+from regard.nn.learned_score import ALIKE
 from regard.nn.projection import Projection
-from regard.nn.source import Source
+from regard.nn.refusals import sizes
+from regard.nn.source import Source, expect, expect_rows
+from regard.normalizers import Normalizer
+from regard.scores import AnyScore, canonical
 
 
 class Encoded(NamedTuple):
@@ -68,7 +72,10 @@ class BahdanauDecoder(nn.Module):
         embedding: features of E y.
         hidden: H, features of s; also D of the score and of the maxout's output.
         annotation: F, features of h_j.
-        normalizer: as in ``attend``.
+        normalizer: as in ``nn.Attention``.
+
+    Raises:
+        RangeError: a size below 1.
 
     >>> decoder = BahdanauDecoder(3, 4, 8)
     >>> encoded = Encoded(torch.zeros(2, 5, 8), torch.tensor([5, 2]), torch.zeros(2, 4))
@@ -77,9 +84,16 @@ class BahdanauDecoder(nn.Module):
     """
 
     def __init__(
-        self, embedding: int, hidden: int, annotation: int, *, normalizer: str = "softmax"
+        self,
+        embedding: int,
+        hidden: int,
+        annotation: int,
+        *,
+        normalizer: Normalizer | str = "softmax",
     ) -> None:
         super().__init__()
+        sizes("BahdanauDecoder", embedding=embedding, hidden=hidden, annotation=annotation)
+        self.embedding, self.hidden, self.annotation = embedding, hidden, annotation
         self.initial = nn.Linear(hidden, hidden)
         self.attention = Attention(
             hidden, annotation, score="additive", features=hidden, normalizer=normalizer
@@ -88,10 +102,15 @@ class BahdanauDecoder(nn.Module):
         self.deep = nn.Linear(hidden + embedding + annotation, 2 * hidden)
 
     def begin(self, encoded: Encoded) -> tuple[Source, GRUState]:
-        """The source made ready, and s_0."""
-        key = self.attention.project(encoded.annotations)
-        state = GRUState(torch.tanh(self.initial(encoded.backward)))
-        return Source(key, encoded.annotations, encoded.lengths), state
+        """The source made ready, and s_0.
+
+        Raises:
+            ShapeError: shapes that do not fit; the message has the pattern and the shapes.
+            KindError: lengths that are not integers.
+        """
+        _expect_encoded(encoded, self.annotation, self.hidden)
+        source = Source.of(self.attention.score, encoded.annotations, None, encoded.lengths)
+        return source, GRUState(torch.tanh(self.initial(encoded.backward)))
 
     def step(
         self,
@@ -101,22 +120,41 @@ class BahdanauDecoder(nn.Module):
         *,
         return_weights: bool = False,
     ) -> Step:
-        """One word further: ``embedded`` is the last word's vector."""
+        """One word further: ``embedded`` is the last word's vector.
+
+        Raises:
+            ShapeError: a vector of other features, or another batch than the source's.
+        """
+        expect(embedded, 2, self.embedding, "embedded (B, M)")
+        expect_rows(source.key, embedded=embedded, state=state.hidden)
         context, weights = _look(self.attention, state.hidden, source, return_weights)
         features = self._readout(state.hidden, embedded, context)
         hidden = self.cell(torch.cat([embedded, context], -1), state.hidden)
         return Step(features, GRUState(hidden), weights)
 
-    def forward(self, embedded: Float[Tensor, "B T M"], encoded: Encoded) -> Tensor:
-        """Features ``(B, T, H)`` of a whole target, each from the words before it."""
+    def forward(
+        self, embedded: Float[Tensor, "B T M"], encoded: Encoded, *, return_weights: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Features ``(B, T, H)`` of a whole target, each from the words before it, and the weights
+        ``(B, T, K)`` if asked.
+
+        Raises:
+            ShapeError: shapes that do not fit.
+        """
+        expect(embedded, 3, self.embedding, "embedded (B, T, M)")
         source, (hidden,) = self.begin(encoded)
-        hiddens, contexts = [], []
+        expect_rows(source.key, embedded=embedded)
+        if not embedded.shape[1]:
+            return _nothing(hidden, source, return_weights)
+        hiddens, contexts, rows = [], [], []
         for word in embedded.unbind(1):
-            context, _ = _look(self.attention, hidden, source, False)
+            context, row = _look(self.attention, hidden, source, return_weights)
             hiddens.append(hidden)
             contexts.append(context)
+            rows.append(row)
             hidden = self.cell(torch.cat([word, context], -1), hidden)
-        return self._readout(torch.stack(hiddens, 1), embedded, torch.stack(contexts, 1))
+        features = self._readout(torch.stack(hiddens, 1), embedded, torch.stack(contexts, 1))
+        return (features, torch.stack(rows, 1)) if return_weights else features
 
     def _readout(self, hidden: Tensor, embedded: Tensor, context: Tensor) -> Tensor:
         pairs = self.deep(torch.cat([hidden, embedded, context], -1))
@@ -139,10 +177,15 @@ class LuongDecoder(nn.Module):
         embedding: features of E y.
         hidden: H, features of h_t and h̃_t.
         annotation: F, features of h̄_s.
-        score: "general", "concat", or "dot" (the annotations are then projected to H).
+        score: as in ``nn.Attention``; "general", "concat", "dot" and "location" in the paper. For
+            the name of one that wants E = F ("dot", …) the annotations are projected to H.
+        places: of the location score, the largest number of annotations.
         layers: how many LSTMs are stacked.
         input_feeding: whether h̃_{t−1} is part of the next input.
-        normalizer: as in ``attend``.
+        normalizer: as in ``nn.Attention``.
+
+    Raises:
+        RangeError: a size below 1; the location score without places.
 
     >>> decoder = LuongDecoder(3, 4, 8)
     >>> encoded = Encoded(torch.zeros(2, 5, 8), torch.tensor([5, 2]), torch.zeros(2, 4))
@@ -157,27 +200,36 @@ class LuongDecoder(nn.Module):
         hidden: int,
         annotation: int,
         *,
-        score: str = "general",
+        score: AnyScore | str = "general",
+        places: int | None = None,
         layers: int = 1,
         input_feeding: bool = True,
-        normalizer: str = "softmax",
+        normalizer: Normalizer | str = "softmax",
     ) -> None:
         super().__init__()
+        sizes("LuongDecoder", embedding=embedding, hidden=hidden, annotation=annotation)
+        sizes("LuongDecoder", layers=layers)
+        self.embedding, self.hidden, self.annotation = embedding, hidden, annotation
         self.layers, self.input_feeding = layers, input_feeding
-        matched = score in ("dot", "scaled_dot", "cosine", "luong_dot", "content")
+        matched = isinstance(score, str) and canonical(score) in ALIKE
         self.bridge: nn.Module = Projection(annotation, hidden) if matched else nn.Identity()
-        self.attention = Attention(
-            hidden, hidden if matched else annotation, score=score, normalizer=normalizer
-        )
+        read = hidden if matched else annotation
+        self.attention = Attention(hidden, read, score=score, places=places, normalizer=normalizer)
         self.initial = nn.Linear(hidden, 2 * layers * hidden)
         width = embedding + hidden if input_feeding else embedding
         self.lstm = nn.LSTM(width, hidden, layers, batch_first=True)
-        self.combine = nn.Linear((hidden if matched else annotation) + hidden, hidden, bias=False)
+        self.combine = nn.Linear(read + hidden, hidden, bias=False)
 
     def begin(self, encoded: Encoded) -> tuple[Source, LuongState]:
-        """The source made ready, and the state before the first word."""
+        """The source made ready, and the state before the first word.
+
+        Raises:
+            ShapeError: shapes that do not fit; the message has the pattern and the shapes.
+            KindError: lengths that are not integers.
+        """
+        _expect_encoded(encoded, self.annotation, self.hidden)
         annotations = self.bridge(encoded.annotations)
-        source = Source(self.attention.project(annotations), annotations, encoded.lengths)
+        source = Source.of(self.attention.score, annotations, None, encoded.lengths)
         first = torch.tanh(self.initial(encoded.backward)).unflatten(-1, (2, self.layers, -1))
         hidden, cell = first.unbind(1)
         return source, LuongState(hidden, cell, torch.zeros_like(hidden[:, -1]))
@@ -190,46 +242,82 @@ class LuongDecoder(nn.Module):
         *,
         return_weights: bool = False,
     ) -> Step:
-        """One word further: ``embedded`` is the last word's vector."""
+        """One word further: ``embedded`` is the last word's vector.
+
+        Raises:
+            ShapeError: a vector of other features, or another batch than the source's.
+        """
+        expect(embedded, 2, self.embedding, "embedded (B, M)")
+        expect_rows(source.key, embedded=embedded, state=state.hidden)
         fed = torch.cat([embedded, state.attentional], -1) if self.input_feeding else embedded
-        memory = (
-            state.hidden.transpose(0, 1).contiguous(),
-            state.cell.transpose(0, 1).contiguous(),
-        )
-        top, (hidden, cell) = self.lstm(fed[:, None], memory)
+        top, (hidden, cell) = self.lstm(fed[:, None], _memory(state))
         context, weights = _look(self.attention, top[:, 0], source, return_weights)
         attentional = torch.tanh(self.combine(torch.cat([context, top[:, 0]], -1)))
         after = LuongState(hidden.transpose(0, 1), cell.transpose(0, 1), attentional)
         return Step(attentional, after, weights)
 
-    def forward(self, embedded: Float[Tensor, "B T M"], encoded: Encoded) -> Tensor:
-        """Features ``(B, T, H)`` of a whole target, each from the words before it."""
+    def forward(
+        self, embedded: Float[Tensor, "B T M"], encoded: Encoded, *, return_weights: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Features ``(B, T, H)`` of a whole target, each from the words before it, and the weights
+        ``(B, T, K)`` if asked.
+
+        Raises:
+            ShapeError: shapes that do not fit.
+        """
+        expect(embedded, 3, self.embedding, "embedded (B, T, M)")
         source, state = self.begin(encoded)
+        expect_rows(source.key, embedded=embedded)
+        if not embedded.shape[1]:
+            return _nothing(state.attentional, source, return_weights)
         if self.input_feeding:
-            features = []
+            features, rows = [], []
             for word in embedded.unbind(1):
-                feature, state, _ = self.step(word, state, source)
+                feature, state, row = self.step(word, state, source, return_weights=return_weights)
                 features.append(feature)
-            return torch.stack(features, 1)
-        memory = (
-            state.hidden.transpose(0, 1).contiguous(),
-            state.cell.transpose(0, 1).contiguous(),
-        )
-        top, _ = self.lstm(embedded, memory)
-        context = self.attention.read(top, source.key, source.value, mask=source.mask)
-        return torch.tanh(self.combine(torch.cat([context, top], -1)))
+                rows.append(row)
+            features = torch.stack(features, 1)
+            return (features, torch.stack(rows, 1)) if return_weights else features
+        top, _ = self.lstm(embedded, _memory(state))
+        context, weights = _read(self.attention, top, source, return_weights)
+        features = torch.tanh(self.combine(torch.cat([context, top], -1)))
+        return features if weights is None else (features, weights)
+
+
+def _expect_encoded(encoded: Encoded, annotation: int, hidden: int) -> None:
+    """Raise ``ShapeError`` unless a source has so many features."""
+    expect(encoded.annotations, 3, annotation, "annotations (B, K, F)")
+    expect(encoded.backward, 2, hidden, "backward (B, H)")
+    expect_rows(encoded.annotations, backward=encoded.backward)
 
 
 def _look(
     attention: Attention, query: Tensor, source: Source, return_weights: bool
 ) -> tuple[Tensor, Tensor | None]:
+    """What one query ``(B, H)`` reads, and its weights if asked."""
+    context, weights = _read(attention, query[:, None], source, return_weights)
+    return context[:, 0], None if weights is None else weights[:, 0]
+
+
+def _read(
+    attention: Attention, query: Tensor, source: Source, return_weights: bool
+) -> tuple[Tensor, Tensor | None]:
     read = attention.read(
-        query[:, None],
-        source.key,
-        source.value,
-        mask=source.mask,
-        return_weights=return_weights,
+        query, source.key, source.value, mask=source.mask, return_weights=return_weights
     )
-    if isinstance(read, tuple):
-        return read[0][:, 0], read[1][:, 0]
-    return read[:, 0], None
+    return read if isinstance(read, tuple) else (read, None)
+
+
+def _memory(state: LuongState) -> tuple[Tensor, Tensor]:
+    """What torch's LSTM takes: layers first."""
+    hidden, cell = (x.transpose(0, 1).contiguous() for x in state[:2])
+    return hidden, cell
+
+
+def _nothing(
+    hidden: Float[Tensor, "B H"], source: Source, return_weights: bool
+) -> Tensor | tuple[Tensor, Tensor]:
+    """Features, and weights if asked, of a target of no words."""
+    features = hidden[:, None][:, :0]
+    weights = source.key.new_zeros(len(hidden), 0, source.key.shape[1])
+    return (features, weights) if return_weights else features

@@ -8,9 +8,14 @@ from torch import Tensor, nn
 
 from regard.errors import RangeError, ShapeError
 from regard.grid import shape_text
+from regard.nn.refusals import sizes
 
-SHARPEST = -16.0
-"""log σ² is no smaller: σ ≥ 0.0003 pixels, which no image tells from a point."""
+SHARPEST, WIDEST = -16.0, 32.0
+"""Between these is log σ²: from σ = 0.0003 pixels, which no image tells from a point, to 9 million,
+which none tells from evenness."""
+
+LARGEST = 16.0
+"""log δ̃ and log γ are no larger, log γ no smaller than −16: 9 million, or a share of it."""
 
 
 class GaussianWindow(NamedTuple):
@@ -82,9 +87,11 @@ class GaussianGlimpse(nn.Module):
 
     Source:  Gregor et al. 2015 (arXiv:1502.04623), §3.2–3.3, eq. 19–29
     Departs: W h has a bias; Z is exact, by softmax, and has no ε (the rows of a filterbank sum to 1
-             also where the grid is far outside the image, and then look at its edge); log σ² is
-             cut off at −16
-    Cost:    O(N·(A + B)) for a window, O(N·A·B) to read or write with one
+             also where the grid is far outside the image, and then look at its edge); what exp
+             takes is cut off, log σ² at −16 and 32, log δ̃ at 16, log γ at ±16, and has no
+             gradient beyond
+    Cost:    O(N·(A + B)) for a window, O(N·A·B) to read or write with one; windows are computed in
+             float32 at least, and rounded once
 
     Args:
         features: H, of h.
@@ -93,7 +100,7 @@ class GaussianGlimpse(nn.Module):
         size: N ≥ 2, filters in each direction.
 
     Raises:
-        RangeError: N < 2 (δ divides by N − 1), or an image of no size.
+        RangeError: N < 2 (δ divides by N − 1), or another size below 1.
 
     >>> import torch
     >>> window = GaussianGlimpse(4, height=28, width=20, size=5)(torch.zeros(3, 4))
@@ -109,8 +116,7 @@ class GaussianGlimpse(nn.Module):
                 "GaussianGlimpse wants size ≥ 2, for the distance between filters is a share of "
                 f"size − 1, and it is {size}"
             )
-        if height < 1 or width < 1:
-            raise RangeError(f"GaussianGlimpse wants an image, not {height} × {width} pixels")
+        sizes("GaussianGlimpse", features=features, height=height, width=width)
         self.features, self.height, self.width, self.size = features, height, width, size
         self.place = nn.Linear(features, 5)
 
@@ -139,14 +145,18 @@ class GaussianGlimpse(nn.Module):
                 [11., 12., 13.],
                 [16., 17., 18.]])
         """
-        x, y, log_variance, log_stride, log_intensity = numbers.unbind(-1)
-        stride = (max(self.width, self.height) - 1) / (self.size - 1) * log_stride.exp()
-        spread = log_variance.clamp_min(SHARPEST).exp()
-        return GaussianWindow(
+        # Halves know no pixels above 256 (bfloat16), and no squares of distances (float16).
+        wide = numbers.to(torch.promote_types(numbers.dtype, torch.float32))
+        x, y, log_variance, log_stride, log_intensity = wide.unbind(-1)
+        share = (max(self.width, self.height) - 1) / (self.size - 1)
+        stride = share * log_stride.clamp(max=LARGEST).exp()
+        spread = log_variance.clamp(SHARPEST, WIDEST).exp()
+        window = GaussianWindow(
             _filters((self.width + 1) / 2 * (x + 1), stride, spread, (self.size, self.width)),
             _filters((self.height + 1) / 2 * (y + 1), stride, spread, (self.size, self.height)),
-            log_intensity.exp(),
+            log_intensity.clamp(-LARGEST, LARGEST).exp(),
         )
+        return GaussianWindow(*(part.to(numbers.dtype) for part in window))
 
 
 def _filters(

@@ -56,12 +56,13 @@ class HardAttention(nn.Module):
         key_features: F; None: E.
         score: as in ``nn.Attention``; additive in the paper.
         features: D of the additive scores; None: E.
+        places: of the location score, the largest number of keys.
         expectation: the probability with which a row takes α for s̃ in training.
         reward_weight: λ_r.
         entropy_weight: λ_e.
 
     Raises:
-        RangeError: an expectation outside [0, 1].
+        RangeError: an expectation outside [0, 1], a size below 1.
 
     >>> attention = HardAttention(4, 6)
     >>> look = attention(torch.randn(2, 3, 4), torch.randn(2, 5, 6))
@@ -81,6 +82,7 @@ class HardAttention(nn.Module):
         *,
         score: AnyScore | str = "additive",
         features: int | None = None,
+        places: int | None = None,
         expectation: float = 0.5,
         reward_weight: float = 1.0,
         entropy_weight: float = 0.002,
@@ -90,7 +92,9 @@ class HardAttention(nn.Module):
             raise RangeError(f"expectation is a probability, 0 ≤ p ≤ 1, and it is {expectation}")
         self.query_features = query_features
         self.key_features = query_features if key_features is None else key_features
-        self.score = LearnedScore(score, query_features, self.key_features, features=features)
+        self.score = LearnedScore(
+            score, query_features, self.key_features, features=features, places=places
+        )
         self.expectation = expectation
         self.reward_weight, self.entropy_weight = reward_weight, entropy_weight
         self.register_buffer("baseline", torch.zeros(()))
@@ -99,7 +103,7 @@ class HardAttention(nn.Module):
         self,
         key: Float[Tensor, "B K F"],
         value: Float[Tensor, "B K V"] | None = None,
-        lengths: Int[Tensor, " B"] | None = None,
+        lengths: Int[Tensor, " B"] | list[int] | None = None,
     ) -> Source:
         """The source made ready, with its keys projected: once for all steps of a decoder.
 
@@ -131,7 +135,7 @@ class HardAttention(nn.Module):
     ) -> Look:
         """``forward`` with a source that ``begin`` has made ready."""
         expect(query, 3, self.query_features, "query (B, Q, E)")
-        expect_rows(query, source)
+        expect_rows(source.key, query=query)
         expected = self.coins(source) if expected is None else expected
         if expected.dtype != torch.bool or expected.shape != source.lengths.shape:
             raise KindError(
@@ -165,7 +169,7 @@ class HardAttention(nn.Module):
         key: Float[Tensor, "B K F"],
         value: Float[Tensor, "B K V"] | None = None,
         *,
-        lengths: Int[Tensor, " B"] | None = None,
+        lengths: Int[Tensor, " B"] | list[int] | None = None,
         mask: Mask | None = None,
         expected: Bool[Tensor, " B"] | None = None,
     ) -> Look:

@@ -1,16 +1,20 @@
 """A score with the tensors that it learns."""
 
 import math
+from typing import cast
 
 import torch
+from jaxtyping import Float
 from torch import Tensor, nn
 
-from regard.errors import RangeError, ShapeError
-from regard.nn.projection import Projection
+from regard.errors import KindError, RangeError, ShapeError
+from regard.nn.projection import Projection, by_rows
+from regard.nn.refusals import sizes
 from regard.scores import (
     Additive,
     AnyScore,
     Bilinear,
+    Dot,
     Location,
     NormalizedAdditive,
     SymmetricReLU,
@@ -18,6 +22,7 @@ from regard.scores import (
     canonical,
     named,
 )
+from regard.scores.cosine import unit
 
 PROJECTED = ("additive", "normalized_additive")
 """Scores of which query and key are projected to the same D features."""
@@ -37,6 +42,9 @@ class LearnedScore(nn.Module):
         location              W (E, places)
         dot, scaled_dot, cosine, distance, a Score or a function: nothing of this layer's own
 
+    What is done to each query and to each key alone, once, is ``query`` and ``key``: the
+    projections of the additive scores (without heads), unit vectors for cosine.
+
     Source:  that of each score
     Departs: initialised as torch's linear layers are; the diagonal of symmetric_relu with 1
     Cost:    that of the projections, O((Q + K)·D·E), and of the score
@@ -46,7 +54,7 @@ class LearnedScore(nn.Module):
             if it is a module, are trained with this layer).
         query_features: E.
         key_features: F; None: E.
-        features: D of the additive scores and of symmetric_relu; None: E.
+        features: D of symmetric_relu and, without heads, of the additive scores; None: E.
         heads: H: each head has tensors of its own, and query and key ``(…, H, N, E)`` come
             projected; None: one set of tensors, and the additive scores project here.
         places: of location, the largest number of keys.
@@ -54,7 +62,8 @@ class LearnedScore(nn.Module):
     Raises:
         UnknownName: no score is called so.
         ShapeError: a score that wants E == F, and they are not.
-        RangeError: location without a number of places.
+        RangeError: sizes below 1; location without a number of places.
+        KindError: features or places for a score that has no use for them.
 
     >>> score = LearnedScore("bahdanau", 4, 6, features=5)
     >>> query, key = score.query(torch.zeros(2, 4)), score.key(torch.zeros(3, 6))
@@ -73,9 +82,18 @@ class LearnedScore(nn.Module):
         places: int | None = None,
     ) -> None:
         super().__init__()
-        key_features = query_features if key_features is None else key_features
-        features = query_features if features is None else features
+        if isinstance(score, LearnedScore):
+            raise KindError(
+                "a LearnedScore is made of a name, a score or a function, not of another"
+            )
         self.score = canonical(score) if isinstance(score, str) else named(score)
+        given = {"features": features, "heads": heads, "places": places}
+        given = {name: size for name, size in given.items() if size is not None}
+        key_features = query_features if key_features is None else key_features
+        sizes("LearnedScore", query_features=query_features, key_features=key_features, **given)
+        self._expect_use(given)
+        self.heads = heads
+        features = query_features if features is None else features
         if key_features != query_features and self.score in ALIKE:
             raise ShapeError(
                 f"the {self.score} score needs query_features == key_features, and they are "
@@ -104,13 +122,25 @@ class LearnedScore(nn.Module):
             case "location":
                 if places is None:
                     raise RangeError(
-                        "the location score learns a weight for each place of a key: "
-                        "say places, the largest number of keys"
+                        "the location score learns a weight for each place of a key: say places, "
+                        "the largest number of keys, of Attention or "
+                        f"LearnedScore('location', {query_features}, heads={heads}, places=…)"
                     )
                 self.weight = _room(*lead, query_features, places)
+            case "cosine":
+                self.query, self.key = Unit(), Unit()
             case str():
                 self.score = named(self.score)
         self.reset_parameters()
+
+    def _expect_use(self, given: dict[str, int]) -> None:
+        """Refuse sizes of tensors that the score does not have."""
+        wide = ("symmetric_relu",) if "heads" in given else ("symmetric_relu", *PROJECTED)
+        for name, users in {"features": wide, "places": ("location",)}.items():
+            if name in given and self.score not in users:
+                score = self.score if isinstance(self.score, str) else type(self.score).__name__
+                heads = " with heads" if "heads" in given else ""
+                raise KindError(f"the {score} score{heads} has no use for {name}: leave it out")
 
     def reset_parameters(self) -> None:
         """Draw the tensors anew (those of a score or a module that was given stay)."""
@@ -149,11 +179,20 @@ class LearnedScore(nn.Module):
                 return SymmetricReLU(self.projection, self.diagonal)
             case "location":
                 return Location(self.weight)
+            case "cosine":
+                return Dot()  # of unit vectors
         assert not isinstance(self.score, str)
         return self.score
 
     def extra_repr(self) -> str:
         return self.score if isinstance(self.score, str) else repr(self.score)
+
+
+class Unit(nn.Module):
+    """Vectors of length 1 in the same directions."""
+
+    def forward(self, x: Float[Tensor, "*batch N E"]) -> Float[Tensor, "*batch N E"]:
+        return by_rows(lambda x: cast(Tensor, unit(x)), x)
 
 
 def _room(*shape: int) -> nn.Parameter:

@@ -13,10 +13,11 @@ from regard.engines import reference
 from regard.engines.call import Call, Parts
 from regard.engines.recompute import remembered
 from regard.engines.scratch import tidy
-from regard.errors import KindError, RangeError
+from regard.errors import KindError, RangeError, ShapeError
+from regard.grid import shape_text
 from regard.nn.learned_score import LearnedScore
 from regard.nn.source import Source, expect, expect_rows
-from regard.normalizers import Normalizer
+from regard.normalizers import Normalizer, settled
 from regard.normalizers import named as named_normalizer
 from regard.scores import AnyScore, Location, canonical
 
@@ -51,7 +52,7 @@ class LocalAttention(nn.Module):
         normalizer: what softmax is above, as in ``attend``.
 
     Raises:
-        RangeError: a window of less than 1 key.
+        RangeError: a window of less than 1 key, a size below 1.
         KindError: the location score, which knows the places of a whole source.
 
     >>> attention = LocalAttention(4, 6, window=2)
@@ -95,7 +96,7 @@ class LocalAttention(nn.Module):
         self,
         key: Float[Tensor, "B K F"],
         value: Float[Tensor, "B K V"] | None = None,
-        lengths: Int[Tensor, " B"] | None = None,
+        lengths: Int[Tensor, " B"] | list[int] | None = None,
     ) -> Source:
         """The source made ready, with its keys projected: once for all steps of a decoder.
 
@@ -143,19 +144,32 @@ class LocalAttention(nn.Module):
         Args:
             positions: t of each query, for local-m, ``(T,)`` or ``(B, T)``; None: 0 … T − 1. A
                 decoder that asks for one step at a time says which.
+
+        Raises:
+            ShapeError: shapes that do not fit.
+            KindError: positions that are not integers, or that local-p is given.
         """
         expect(query, 3, self.query_features, "query (B, T, E)")
-        expect_rows(query, source)
+        expect_rows(source.key, query=query)
         if self.predictive:
-            return self._predicted(query, source, return_weights)
-        near = masks.window(self.window, self.window, align="start", query_positions=positions)
+            if positions is not None:
+                raise KindError(
+                    "positions say where the windows of local-m stand, and local-p predicts it: "
+                    "leave them out, or make the layer with predictive=False"
+                )
+            center = self.centers(query, source.lengths)
+            return self._gathered(query, source, center, return_weights)
+        if positions is not None:
+            # An engine would compute all keys between the rows of the batch.
+            return self._gathered(query, source, _per_row(positions, query), return_weights)
+        near = masks.window(self.window, self.window, align="start")
         return attend(
             self.score.query(query),
             source.key,
             source.value,
             score=self.score(),
             mask=near & source.mask,
-            normalizer=self.normalizer,
+            normalizer=settled(self.normalizer, training=self.training),
             return_weights=return_weights,
         )
 
@@ -165,7 +179,7 @@ class LocalAttention(nn.Module):
         key: Float[Tensor, "B K F"],
         value: Float[Tensor, "B K V"] | None = None,
         *,
-        lengths: Int[Tensor, " B"] | None = None,
+        lengths: Int[Tensor, " B"] | list[int] | None = None,
         positions: Int[Tensor, "*B T"] | None = None,
         return_weights: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
@@ -173,19 +187,20 @@ class LocalAttention(nn.Module):
 
         Raises:
             ShapeError: shapes that do not fit.
+            KindError: lengths or positions that are not integers, positions for local-p.
         """
         source = self.begin(key, value, lengths)
         return self.read(query, source, positions=positions, return_weights=return_weights)
 
-    def _predicted(
-        self, query: Tensor, source: Source, return_weights: bool
+    def _gathered(
+        self, query: Tensor, source: Source, center: Tensor, return_weights: bool
     ) -> Tensor | tuple[Tensor, Tensor]:
+        """Contexts, and weights if asked, through windows around ``center`` ``(B, T)``."""
         size = source.key.shape[1]
         if not size:
             empty = query.new_zeros(*query.shape[:2], 0)
             output = empty @ source.value
             return (output, empty) if return_weights else output
-        center = self.centers(query, source.lengths)
         contexts, rows = [], []
         for blocks in _cut(self.score.query(query), center, source, 2 * self.window + 1):
             found = [self._again(*block) for block in blocks]
@@ -217,13 +232,29 @@ class LocalAttention(nn.Module):
         inside = (far <= 1) & (places >= 0) & (places < lengths[:, None, None])
         at = places.clamp(0, key.shape[1] - 1)
         row = torch.arange(len(key), device=key.device)[:, None, None]
-        parts = Parts.of(self.score(), None, masks.dense(inside[:, :, None]), self.normalizer)
+        normalizer = settled(self.normalizer, training=self.training)
+        parts = Parts.of(self.score(), None, masks.dense(inside[:, :, None]), normalizer)
         call = Call.of(query[:, :, None], key[row, at], None, parts)
         # Not regard.weights, which would keep the windows in order to compute its part again.
         align: Tensor = reference.weights(call, range(1))  # pyright: ignore[reportAssignmentType]
-        weights = align[:, :, 0] * torch.exp(-2 * far.square()).to(align.dtype)  # 2σ² = D²/2
+        weights = align[:, :, 0]
+        if self.predictive:
+            weights = weights * torch.exp(-2 * far.square()).to(align.dtype)  # 2σ² = D²/2
         context = weights[:, :, None].to(value.dtype) @ value[row, at]
         return context[:, :, 0], weights, at
+
+
+def _per_row(positions: Int[Tensor, "*B T"], query: Float[Tensor, "B T E"]) -> Int[Tensor, "B T"]:
+    """The positions of each row's queries, of which there may be one row for all."""
+    positions, shape = torch.as_tensor(positions, device=query.device), query.shape[:2]
+    if positions.dtype == torch.bool or positions.is_floating_point():
+        raise KindError(f"positions are whole numbers of steps, and they are {positions.dtype}")
+    if positions.shape not in (shape, (1, *shape[1:]), shape[1:]):
+        raise ShapeError(
+            f"positions are (T,) or (B, T) = {shape_text(tuple(shape))}, and they are "
+            f"{shape_text(tuple(positions.shape))}"
+        )
+    return positions.long().expand(shape)
 
 
 def _cut(

@@ -8,8 +8,8 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.attention import attend
-from regard.errors import ShapeError
-from regard.grid import shape_text
+from regard.nn.refusals import sizes
+from regard.nn.source import cleared, expect, expect_rows, lengths_of
 from regard.scores import Additive
 
 
@@ -54,6 +54,9 @@ class LSTMN(nn.Module):
         hidden: H.
         score_features: D; None: H.
 
+    Raises:
+        RangeError: a size below 1.
+
     >>> import torch
     >>> reader = LSTMN(3, 4)
     >>> hidden, cell, weights = reader(torch.zeros(1, 3, 3), return_weights=True)
@@ -64,6 +67,7 @@ class LSTMN(nn.Module):
     def __init__(self, features: int, hidden: int, *, score_features: int | None = None) -> None:
         super().__init__()
         score_features = hidden if score_features is None else score_features
+        sizes("LSTMN", features=features, hidden=hidden, score_features=score_features)
         self.features, self.hidden = features, hidden
         self.key = nn.Linear(hidden, score_features, bias=False)
         self.query_input = nn.Linear(features, score_features, bias=False)
@@ -86,14 +90,19 @@ class LSTMN(nn.Module):
     def step(
         self, token: Float[Tensor, "B E"], state: LSTMNState, *, return_weights: bool = False
     ) -> LSTMNStep:
-        """One token further: ``token`` is x_t."""
-        self._check(token, 2, "token (B, E)")
+        """One token further: ``token`` is x_t.
+
+        Raises:
+            ShapeError: a token of other features, or a state of another batch.
+        """
+        expect(token, 2, self.features, "token (B, E)")
+        expect_rows(state.key, token=token)
         attended, memory, weights = self._read(
             self.query_input(token), self.gates_input(token), state, return_weights
         )
         hidden, cell = memory.chunk(2, -1)
-        key = torch.cat([state.key, self.key(hidden)[:, None]], 1)
-        tape = torch.cat([state.memory, memory[:, None]], 1)
+        key = _longer(state.key, self.key(hidden))
+        tape = _longer(state.memory, memory)
         return LSTMNStep(hidden, cell, LSTMNState(key, tape, attended), weights)
 
     def forward(
@@ -113,30 +122,30 @@ class LSTMN(nn.Module):
 
         Raises:
             ShapeError: tokens of other features, or another number of lengths than rows.
+            KindError: lengths that are not integers.
         """
-        self._check(tokens, 3, "tokens (B, T, E)")
+        expect(tokens, 3, self.features, "tokens (B, T, E)")
         batch, count = tokens.shape[:2]
-        real = _real(tokens, lengths)
-        # A gradient of 0 times a NaN in the padding would be NaN in the projections' gradients.
-        tokens = tokens.masked_fill(~real, 0.0)
+        lengths = lengths_of(tokens, lengths)
+        tokens = cleared(tokens, lengths)
         queries, gates = self.query_input(tokens), self.gates_input(tokens)
         state, rows = self.begin(batch), []
         keys, memories = (x.new_empty(batch, count, x.shape[-1]) for x in state[:2])
+        # torch.func sees no memory that is shared.
+        write: Any = _longer if torch._C._are_functorch_transforms_active() else _Written.apply
         for t in range(count):
             attended, memory, row = self._read(queries[:, t], gates[:, t], state, return_weights)
             key = self.key(memory[:, : self.hidden])
             state = LSTMNState(
-                _Written.apply(state.key, key, keys),  # pyright: ignore[reportArgumentType]
-                _Written.apply(state.memory, memory, memories),  # pyright: ignore[reportArgumentType]
-                attended,
+                write(state.key, key, keys), write(state.memory, memory, memories), attended
             )
             if row is not None:
                 rows.append(nn.functional.pad(row, (0, count - t)))
-        hidden, cell = state.memory.masked_fill(~real, 0.0).chunk(2, -1)
+        hidden, cell = cleared(state.memory, lengths).chunk(2, -1)
         if not return_weights:
             return hidden, cell
         weights = torch.stack(rows, 1) if rows else tokens.new_zeros(batch, 0, 0)
-        return hidden, cell, weights.masked_fill(~real, 0.0)
+        return hidden, cell, cleared(weights, lengths)
 
     def _read(
         self, query: Tensor, gates: Tensor, state: LSTMNState, return_weights: bool
@@ -157,12 +166,10 @@ class LSTMN(nn.Module):
         memory = torch.cat([hidden, cell], -1)
         return attended, memory, None if weights is None else weights[:, 0]
 
-    def _check(self, array: Tensor, rank: int, pattern: str) -> None:
-        if array.ndim != rank or array.shape[-1] != self.features:
-            raise ShapeError(
-                f"this reader wants {pattern} of {self.features} features, and got "
-                f"{shape_text(tuple(array.shape))}"
-            )
+
+def _longer(tape: Tensor, row: Tensor, memory: Tensor | None = None) -> Tensor:
+    """A copy of the tape with one row more."""
+    return torch.cat([tape, row[:, None]], 1)
 
 
 class _Written(torch.autograd.Function):
@@ -182,16 +189,3 @@ class _Written(torch.autograd.Function):
     def backward(ctx: Any, *gradients: Tensor) -> tuple[Tensor, Tensor, None]:  # noqa: ARG004
         (gradient,) = gradients
         return gradient[:, :-1], gradient[:, -1], None
-
-
-def _real(tokens: Tensor, lengths: Any) -> Tensor:
-    """Which tokens are no padding, ``(B, T, 1)``."""
-    batch, count = tokens.shape[:2]
-    counts = torch.as_tensor([count] * batch if lengths is None else lengths)
-    if tuple(counts.shape) != (batch,):
-        raise ShapeError(
-            f"lengths are one per row of the batch, ({batch},), "
-            f"and came as {shape_text(tuple(counts.shape))}"
-        )
-    places = torch.arange(count, device=tokens.device)
-    return (places < counts.to(tokens.device)[:, None])[..., None]

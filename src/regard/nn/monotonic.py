@@ -1,5 +1,6 @@
 """Monotonic attention: a walk over the keys that never goes back, in expectation or in fact."""
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -47,7 +48,7 @@ class MonotonicAttention(RecurrentAlignment):
         hard: whether to walk instead of computing the expectation; None: in evaluation alone.
 
     Raises:
-        RangeError: a negative noise.
+        RangeError: a noise that is negative, infinite or NaN.
 
     >>> layer = MonotonicAttention(4, 6).eval()
     >>> source, state = layer.begin(torch.randn(2, 7, 6), lengths=torch.tensor([7, 3]))
@@ -69,8 +70,8 @@ class MonotonicAttention(RecurrentAlignment):
         hard: bool | None = None,
     ) -> None:
         super().__init__("normalized_additive", query_features, key_features, features)
-        if noise < 0:
-            raise RangeError(f"noise is a standard deviation, ≥ 0, and it is {noise}")
+        if not 0 <= noise < math.inf:
+            raise RangeError(f"noise is a standard deviation, ≥ 0 and finite, and it is {noise}")
         nn.init.constant_(self.score.offset, offset)
         self.noise, self.hard = noise, hard
 

@@ -8,15 +8,16 @@ from torch import Tensor, nn
 
 from regard.attention import attend
 from regard.biases import Bias
-from regard.errors import KindError, RangeError, ShapeError
+from regard.engines.call import autocasts
+from regard.errors import KindError, ShapeError
 from regard.grid import shape_text
 from regard.masks import Mask, causal
-from regard.nn.cache import KeyValueCache, Projected
+from regard.nn.cache import KeyValueCache, Projected, together
 from regard.nn.learned_score import LearnedScore
 from regard.nn.positions import RotaryPositions
 from regard.nn.projection import linear
-from regard.nn.refusals import refuse
-from regard.normalizers import Normalizer
+from regard.nn.refusals import probability, refuse, sizes
+from regard.normalizers import Normalizer, settled
 from regard.normalizers import named as named_normalizer
 from regard.scores import AnyScore
 
@@ -52,15 +53,15 @@ class MultiheadAttention(nn.Module):
         kdim, vdim: features of key and value; None: E.
         kv_heads: heads of keys and values, of which ``num_heads`` is a multiple; None: H.
         score: a name, a score or a function; the tensors of a score that is named are learned,
-            one for each head. A ``LearnedScore`` is taken as it is.
-        normalizer: as in ``attend``.
+            one for each head. A ``LearnedScore`` with ``heads=num_heads`` is taken as it is.
+        normalizer: as in ``attend``; "gumbel" draws in training alone.
         rotary: turns the queries and keys of each head by their positions.
 
     Raises:
-        RangeError: heads or features below 1.
+        RangeError: heads or features below 1; a dropout that is no probability.
         ShapeError: what must divide does not.
-        KindError: arguments of torch's layer that mean something else here; the message says what
-            to write.
+        KindError: arguments of torch's layer that mean something else here, and a score of other
+            heads; the message says what to write.
 
     >>> import torch
     >>> attention = MultiheadAttention(8, 2)
@@ -97,9 +98,14 @@ class MultiheadAttention(nn.Module):
         self.head_dim = _divided(embed_dim, num_heads, self.kv_heads)
         self.kdim = embed_dim if kdim is None else kdim
         self.vdim = embed_dim if vdim is None else vdim
-        self.dropout, self.normalizer = dropout, named_normalizer(normalizer)
+        self.dropout, self.normalizer = probability(dropout), named_normalizer(normalizer)
         if not isinstance(score, LearnedScore):
             score = LearnedScore(score, self.head_dim, heads=num_heads)
+        if score.heads != num_heads:
+            raise KindError(
+                f"this layer wants a LearnedScore with tensors for each of its {num_heads} heads, "
+                f"and this one has heads={score.heads}: write LearnedScore(..., heads={num_heads})"
+            )
         self.score = score
         self.rotary = rotary
         if rotary is not None and rotary.features != self.head_dim:
@@ -134,11 +140,21 @@ class MultiheadAttention(nn.Module):
         if self.out_proj.bias is not None:
             nn.init.zeros_(self.out_proj.bias)
 
-    def allocate(self, batch: int, capacity: int) -> KeyValueCache:
-        """An empty cache for ``capacity`` tokens (see ``forward``), in the dtype of the weights."""
+    def allocate(
+        self, batch: int, capacity: int, *, dtype: torch.dtype | None = None
+    ) -> KeyValueCache:
+        """An empty cache for ``capacity`` tokens (see ``forward``).
+
+        Args:
+            dtype: of the keys and values; None: that of the weights or, under autocast, its own.
+        """
         held = self.out_proj.weight
-        sizes = (batch, self.kv_heads, capacity, self.head_dim)
-        return KeyValueCache(*sizes, dtype=held.dtype, device=held.device)
+        kind = held.device.type
+        if dtype is None:
+            halved = autocasts(kind) and held.dtype != torch.float64  # which autocast leaves alone
+            dtype = torch.get_autocast_dtype(kind) if halved else held.dtype
+        shape = (batch, self.kv_heads, capacity, self.head_dim)
+        return KeyValueCache(*shape, dtype=dtype, device=held.device)
 
     def project(
         self, key: Float[Tensor, "*batch K F"], value: Float[Tensor, "*batch K G"] | None = None
@@ -147,11 +163,17 @@ class MultiheadAttention(nn.Module):
         value = key if value is None else value
         _check(key, self.kdim, "key (…, K, kdim)")
         _check(value, self.vdim, "value (…, K, vdim)")
+        if key.shape[-2] != value.shape[-2]:
+            raise ShapeError(
+                "key (…, K, kdim) and value (…, K, vdim) have the same length K, and are "
+                f"{shape_text(tuple(key.shape))} and {shape_text(tuple(value.shape))}"
+            )
         (_, of_key, of_value), (_, key_bias, value_bias) = self._projections()
         heads = self._split(linear(key, of_key, key_bias), self.kv_heads)
         if self.rotary is not None:
             heads = self.rotary(heads)
-        return Projected(heads, self._split(linear(value, of_value, value_bias), self.kv_heads))
+        values = self._split(linear(value, of_value, value_bias), self.kv_heads)
+        return Projected(self.score.key(heads), values)
 
     def read(
         self,
@@ -219,11 +241,13 @@ class MultiheadAttention(nn.Module):
             offset = behind if positions is None else 0
             heads = self.rotary(heads, positions, offset=offset)
             own = Projected(self.rotary(own.key, positions, offset=offset), own.value)
-        if cache is not None:
-            own = cache.append(*own)
+        own = Projected(self.score.key(own.key), own.value)
+        if cache is None:
+            return self._read(query, heads, own, mask, bias, return_weights)
+        with together([cache]):
             if query.shape[-2] > 1:  # the last query sees all there is, and needs no mask
                 mask = causal() if mask is None else causal() & mask
-        return self._read(query, heads, own, mask, bias, return_weights)
+            return self._read(query, heads, cache.append(*own), mask, bias, return_weights)
 
     def _self(self, tokens: Tensor) -> tuple[Tensor, Projected]:
         """Queries, keys and values of the same tokens: one product where one tensor has all."""
@@ -286,12 +310,12 @@ class MultiheadAttention(nn.Module):
     ) -> tuple[Float[Tensor, "*batch H Q D"], Float[Tensor, "*batch H Q K"] | None]:
         """What happens within the heads: a layer with a formula of its own writes its own."""
         read: Any = attend(  # pyright: ignore[reportCallIssue]
-            heads,
+            self.score.query(heads),
             *projected,
             score=self.score(),
             mask=mask,
             bias=bias,
-            normalizer=self.normalizer,
+            normalizer=settled(self.normalizer, training=self.training),
             dropout_p=self.dropout if self.training else 0.0,
             enable_gqa=self.kv_heads != self.num_heads,
             return_weights=return_weights,  # pyright: ignore[reportArgumentType]
@@ -304,10 +328,7 @@ class MultiheadAttention(nn.Module):
 
 
 def _divided(embed_dim: int, num_heads: int, kv_heads: int) -> int:
-    sizes = {"embed_dim": embed_dim, "num_heads": num_heads, "kv_heads": kv_heads}
-    for name, size in sizes.items():
-        if size < 1:
-            raise RangeError(f"{name} is at least 1, and it is {size}")
+    sizes("MultiheadAttention", embed_dim=embed_dim, num_heads=num_heads, kv_heads=kv_heads)
     if embed_dim % num_heads:
         raise ShapeError(
             f"embed_dim must be a multiple of num_heads, for each head has embed_dim / num_heads "

@@ -8,10 +8,10 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard.attention import weights
-from regard.errors import ShapeError
-from regard.grid import TORCH, Grid, shape_text
-from regard.masks import Mask, dense, padding
-from regard.scores import Additive
+from regard.grid import TORCH, Grid
+from regard.masks import Mask, dense
+from regard.nn.learned_score import LearnedScore
+from regard.nn.source import Source, expect, expect_rows
 
 
 class Pointed(NamedTuple):
@@ -20,13 +20,6 @@ class Pointed(NamedTuple):
 
     log_probabilities: Tensor
     probabilities: Tensor
-
-
-class Inputs(NamedTuple):
-    """Inputs made ready once: projected keys ``(B, K, D)``, and lengths ``(B,)``."""
-
-    key: Tensor
-    lengths: Tensor
 
 
 class PointerAttention(nn.Module):
@@ -43,6 +36,9 @@ class PointerAttention(nn.Module):
         query_features: E, of the decoder's state d.
         key_features: F, of the inputs e_j; None: E.
         features: D of the score; None: E.
+
+    Raises:
+        RangeError: a size below 1.
 
     >>> import torch
     >>> pointer = PointerAttention(4, 6)
@@ -61,16 +57,13 @@ class PointerAttention(nn.Module):
         super().__init__()
         self.query_features = query_features
         self.key_features = query_features if key_features is None else key_features
-        features = query_features if features is None else features
-        self.query = nn.Linear(query_features, features, bias=False)
-        self.key = nn.Linear(self.key_features, features, bias=False)
-        self.weight = nn.Parameter(torch.empty(features).uniform_(-1, 1) / math.sqrt(features))
+        self.score = LearnedScore("additive", query_features, self.key_features, features=features)
 
     def begin(
         self,
         inputs: Float[Tensor, "B K F"],
         lengths: Int[Tensor, " B"] | list[int] | None = None,
-    ) -> Inputs:
+    ) -> Source:
         """The inputs made ready, to be pointed at many times.
 
         Args:
@@ -79,24 +72,15 @@ class PointerAttention(nn.Module):
 
         Raises:
             ShapeError: inputs of other features, or another number of lengths than rows.
+            KindError: lengths that are not integers.
         """
-        _check(inputs, 3, self.key_features, "inputs (B, K, F)")
-        batch, count = inputs.shape[:2]
-        counts = torch.as_tensor([count] * batch if lengths is None else lengths)
-        if tuple(counts.shape) != (batch,):
-            raise ShapeError(
-                f"lengths are one per row of the batch, ({batch},), "
-                f"and came as {shape_text(tuple(counts.shape))}"
-            )
-        counts = counts.to(inputs.device)
-        padded = torch.arange(count, device=inputs.device) >= counts[:, None]
-        # A gradient of 0 times a NaN in the padding would be NaN in the projection's gradient.
-        return Inputs(self.key(inputs.masked_fill(padded[..., None], 0.0)), counts)
+        expect(inputs, 3, self.key_features, "inputs (B, K, F)")
+        return Source.of(self.score, inputs, None, lengths)
 
     def step(
         self,
         query: Float[Tensor, "B E"],
-        inputs: Inputs,
+        inputs: Source,
         *,
         allowed: Bool[Tensor, "B K"] | None = None,
     ) -> Pointed:
@@ -111,7 +95,7 @@ class PointerAttention(nn.Module):
             Both ``(B, K)``. Where nothing may be pointed at, probabilities are 0, their logarithms
             −∞, and gradients 0.
         """
-        _check(query, 2, self.query_features, "query (B, E)")
+        expect(query, 2, self.query_features, "query (B, E)")
         mask = None if allowed is None else dense(allowed[:, None, :])
         return Pointed(*(x[:, 0] for x in self._point(query[:, None], inputs, mask)))
 
@@ -130,15 +114,18 @@ class PointerAttention(nn.Module):
             inputs, lengths: as for ``begin``.
             mask: what may be pointed at besides, of ``regard.masks``; None: every input.
         """
-        _check(query, 3, self.query_features, "query (B, Q, E)")
+        expect(query, 3, self.query_features, "query (B, Q, E)")
         return self._point(query, self.begin(inputs, lengths), mask)
 
-    def _point(self, query: Tensor, inputs: Inputs, mask: Mask | None) -> Pointed:
-        seen = padding(inputs.lengths)
-        seen = seen if mask is None else seen & mask
-        score = Additive(self.weight)
+    def _point(self, query: Tensor, inputs: Source, mask: Mask | None) -> Pointed:
+        expect_rows(inputs.key, query=query)
+        seen = inputs.mask if mask is None else inputs.mask & mask
         raw: Any = weights(
-            self.query(query), inputs.key, score=score, mask=seen, normalizer=_as_they_are
+            self.score.query(query),
+            inputs.key,
+            score=self.score(),
+            mask=seen,
+            normalizer=_as_they_are,
         )
         allowed = torch.as_tensor(seen.tile(_plane(raw))).expand(raw.shape)
         low = torch.where(allowed, raw, -math.inf)
@@ -157,11 +144,3 @@ def _plane(scores: Tensor) -> Grid:
     return Grid(
         tuple(batch), queries, keys, range(queries), range(keys), TORCH, device=scores.device
     )
-
-
-def _check(array: Tensor, rank: int, features: int, pattern: str) -> None:
-    if array.ndim != rank or array.shape[-1] != features:
-        raise ShapeError(
-            f"this pointer wants {pattern} of {features} features, and got "
-            f"{shape_text(tuple(array.shape))}"
-        )

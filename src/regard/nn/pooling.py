@@ -9,10 +9,11 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard.attention import attend
-from regard.errors import KindError, RangeError, ShapeError, UnknownName
+from regard.errors import KindError, ShapeError, UnknownName
 from regard.grid import shape_text
 from regard.masks import Mask
-from regard.normalizers import Normalizer
+from regard.nn.refusals import sizes
+from regard.normalizers import Normalizer, settled
 from regard.normalizers import named as named_normalizer
 from regard.scores import InnerProduct, Score
 
@@ -142,18 +143,16 @@ class AttentionPooling(nn.Module):
         given = {"hidden": hidden, "length": length, "rows": rows}
         if hidden is None and "hidden" in OPTIONS[form]:
             given["hidden"] = features
-        sizes: dict[str, int] = {k: v for k, v in given.items() if v is not None}
-        if set(sizes) != set(OPTIONS[form]):
+        made: dict[str, int] = {k: v for k, v in given.items() if v is not None}
+        if set(made) != set(OPTIONS[form]):
             raise KindError(
                 f"form={form!r} is made of {' and '.join(OPTIONS[form])}, "
-                f"and got {', '.join(sizes) or 'nothing'}"
+                f"and got {', '.join(made) or 'nothing'}"
             )
-        for name, size in {"features": features, **sizes}.items():
-            if size < 1:
-                raise RangeError(f"AttentionPooling wants {name} ≥ 1, and it is {size}")
+        sizes("AttentionPooling", features=features, **made)
         self.n_features, self.length = features, length
         self.one = form != "structured"
-        self.form = FORMS[form](features, **sizes)
+        self.form = FORMS[form](features, **made)
         self.normalizer = named_normalizer(normalizer)
 
     def forward(
@@ -182,7 +181,7 @@ class AttentionPooling(nn.Module):
             sequence,
             score=_OfKeys(self.form),
             mask=mask,
-            normalizer=self.normalizer,
+            normalizer=settled(self.normalizer, training=self.training),
             return_weights=return_weights,
         )
         pooled, weights = read if return_weights else (read, None)

@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from regard.errors import KindError, RangeError, ShapeError, UnknownName
 from regard.grid import shape_text, traced
+from regard.nn.refusals import integers
 
 Layout = Literal["pairs", "halves"]
 
@@ -188,11 +189,7 @@ def _places(tokens: Tensor, positions: Tensor | None, offset: int) -> Tensor:
     count, lead = tokens.shape[-2], tokens.shape[:-2]
     if positions is None:
         return torch.arange(offset, offset + count, device=tokens.device)
-    if not isinstance(positions, Tensor) or positions.is_floating_point():
-        raise KindError(
-            "positions are a tensor of integers, (T,) or (*batch, T), and came as "
-            f"{positions.dtype if isinstance(positions, Tensor) else type(positions).__name__}"
-        )
+    integers(positions, "positions (T,) or (*batch, T)")
     own = positions.shape[:-1]
     fits = len(own) <= len(lead) and all(
         have in (1, want) for have, want in zip(own, lead, strict=False)
@@ -205,7 +202,7 @@ def _places(tokens: Tensor, positions: Tensor | None, offset: int) -> Tensor:
     if offset:
         raise KindError("give positions or an offset, not both")
     between = (1,) * (len(lead) - len(own)) if own else ()
-    return positions.reshape(*own, *between, count)
+    return positions.long().reshape(*own, *between, count)  # of bytes torch makes a mask
 
 
 def _angles(places: Tensor, features: int, base: float) -> Float[Tensor, "*batch T half"]:

@@ -1,4 +1,6 @@
-"""A linear layer through which padding may pass, whatever it holds."""
+"""Functions of rows through which padding may pass, whatever it holds."""
+
+from collections.abc import Callable
 
 import torch
 import torch.nn.functional as F
@@ -33,10 +35,17 @@ def linear(
     x: Float[Tensor, "*batch F"], weight: Float[Tensor, "D F"], bias: Float[Tensor, " D"] | None
 ) -> Float[Tensor, "*batch D"]:
     """``x Wᵀ + b``, as ``Projection`` has it."""
+    return by_rows(lambda x: F.linear(x, weight, bias), x)
+
+
+def by_rows(
+    function: Callable[[Tensor], Tensor], x: Float[Tensor, "*batch F"]
+) -> Float[Tensor, "*batch D"]:
+    """``function(x)``, row by row; rows that are not finite give NaN and pass no gradient."""
     if not torch.is_grad_enabled() or _finite(x):
-        return F.linear(x, weight, bias)
+        return function(x)
     good = x.isfinite().all(-1, keepdim=True)
-    return torch.where(good, F.linear(torch.where(good, x, 0.0), weight, bias), torch.nan)
+    return torch.where(good, function(torch.where(good, x, 0.0)), torch.nan)
 
 
 def _finite(x: Tensor) -> bool:

@@ -12,9 +12,11 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.attention import weights
+from regard.errors import ShapeError
+from regard.grid import shape_text
 from regard.nn.learned_score import LearnedScore
 from regard.nn.source import Source, expect, expect_rows
-from regard.normalizers import Normalizer
+from regard.normalizers import Normalizer, settled
 
 
 class AlignmentStep(NamedTuple):
@@ -29,8 +31,7 @@ class RecurrentAlignment(nn.Module):
     """The frame of the recurrent alignments: an additive score, one step after another.
 
     A layer of this kind says two things: ``first``, the state before the first step, and ``look``,
-    one step. A state is a NamedTuple of tensors whose first dimension is the batch, so that a
-    search can reorder it.
+    one step. A state is a NamedTuple of tensors ``(B, K)``, so that a search can reorder it.
 
     Args:
         score: "additive" or "normalized_additive".
@@ -76,7 +77,13 @@ class RecurrentAlignment(nn.Module):
         normalizer: Normalizer,
     ) -> Float[Tensor, "B T K"]:
         """Weights of projected queries over projected keys, within the lengths of the source."""
-        found = weights(query, key, score=self.score(), mask=source.mask, normalizer=normalizer)
+        found = weights(
+            query,
+            key,
+            score=self.score(),
+            mask=source.mask,
+            normalizer=settled(normalizer, training=self.training),
+        )
         assert isinstance(found, Tensor)
         return found
 
@@ -84,7 +91,7 @@ class RecurrentAlignment(nn.Module):
         self,
         key: Float[Tensor, "B K F"],
         value: Float[Tensor, "B K V"] | None = None,
-        lengths: Int[Tensor, " B"] | None = None,
+        lengths: Int[Tensor, " B"] | list[int] | None = None,
     ) -> tuple[Source, Any]:
         """The source made ready, with its keys projected, and the state before the first step.
 
@@ -105,9 +112,15 @@ class RecurrentAlignment(nn.Module):
         """One word further.
 
         Raises:
-            ShapeError: a query that is not ``(B, E)``.
+            ShapeError: a query that is not ``(B, E)``, a state of another source.
         """
         expect(query, 2, self.query_features, "query (B, E)")
+        for name, part in zip(state._fields, state, strict=True):
+            if part.shape != source.key.shape[:2]:
+                have, want = (shape_text(tuple(x.shape[:2])) for x in (part, source.key))
+                raise ShapeError(
+                    f"{name} of the state is (B, K) = {want} for this source, and it is {have}"
+                )
         contexts, rows, state = self._read(query[:, None], source, state)
         return AlignmentStep(contexts[:, 0], rows[:, 0], state)
 
@@ -118,7 +131,7 @@ class RecurrentAlignment(nn.Module):
         key: Float[Tensor, "B K F"],
         value: Float[Tensor, "B K V"] | None = ...,
         *,
-        lengths: Int[Tensor, " B"] | None = ...,
+        lengths: Int[Tensor, " B"] | list[int] | None = ...,
         return_weights: Literal[False] = ...,
     ) -> Tensor: ...
     @overload
@@ -128,7 +141,7 @@ class RecurrentAlignment(nn.Module):
         key: Float[Tensor, "B K F"],
         value: Float[Tensor, "B K V"] | None = ...,
         *,
-        lengths: Int[Tensor, " B"] | None = ...,
+        lengths: Int[Tensor, " B"] | list[int] | None = ...,
         return_weights: Literal[True],
     ) -> tuple[Tensor, Tensor]: ...
     def forward(self, query, key, value=None, *, lengths=None, return_weights=False):
@@ -144,7 +157,7 @@ class RecurrentAlignment(nn.Module):
         return (contexts, rows) if return_weights else contexts
 
     def _read(self, query: Tensor, source: Source, state: Any) -> tuple[Tensor, Tensor, Any]:
-        expect_rows(query, source)
+        expect_rows(source.key, query=query)
         if source.key.shape[1]:
             rows, state = self.align(self.score.query(query), source, state)
         else:

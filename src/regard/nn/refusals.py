@@ -1,8 +1,12 @@
-"""Arguments of torch's layers that mean something else here, or nothing: what to write instead."""
+"""Arguments that are not taken: what to write instead of torch's, and what numbers must be."""
 
+import operator
 from typing import Any
 
-from regard.errors import KindError
+import torch
+from torch import Tensor
+
+from regard.errors import KindError, RangeError
 
 DENSE = "masks.dense(allowed) with True = may attend, which in torch means the opposite"
 PADDING = "masks.padding(lengths): lengths are how many tokens each row of the batch has"
@@ -37,3 +41,37 @@ def refuse(who: str, given: dict[str, Any]) -> None:
         if name in INSTEAD:
             raise KindError(f"{who} does not take torch's {name}: write {INSTEAD[name]}")
         raise KindError(f"{who} has no argument called {name!r}")
+
+
+def sizes(who: str, **given: Any) -> None:
+    """Raise unless each is a whole number of at least 1."""
+    for name, size in given.items():
+        if whole(who, name, size) < 1:
+            raise RangeError(f"{who} wants {name} of at least 1, and it is {size}")
+
+
+def whole(who: str, name: str, number: Any) -> int:
+    """A whole number as an int, or ``KindError``."""
+    try:
+        return operator.index(number)
+    except TypeError:
+        raise KindError(f"{who} wants a whole number for {name}, and got {number!r}") from None
+
+
+def integers(array: Any, what: str) -> Tensor:
+    """A tensor of integers, or ``KindError``; ``what`` says what it is and its shape."""
+    kind = array.dtype if isinstance(array, Tensor) else type(array).__name__
+    if not isinstance(kind, torch.dtype) or kind == torch.bool or _has_fractions(kind):
+        raise KindError(f"{what} are a tensor of integers, and came as {kind}")
+    return array
+
+
+def _has_fractions(kind: torch.dtype) -> bool:
+    return kind.is_floating_point or kind.is_complex
+
+
+def probability(dropout: float) -> float:
+    """A dropout that is a probability, or ``RangeError``."""
+    if not 0 <= dropout <= 1:
+        raise RangeError(f"dropout is a probability, 0 ≤ p ≤ 1, and it is {dropout}")
+    return dropout

@@ -19,7 +19,9 @@ from regard.grid import Grid
 from regard.masks import Mask
 from regard.nn.cache import Projected
 from regard.nn.multihead import MultiheadAttention
-from regard.normalizers import Normalizer
+from regard.nn.projection import linear
+from regard.nn.refusals import whole
+from regard.normalizers import Normalizer, settled
 
 
 @dataclass(frozen=True, eq=False)
@@ -53,7 +55,7 @@ class RelativeAttention(MultiheadAttention):
     No tensor (Q, K, D) is made: q_i · a^K is computed once for the 2k + 1 distances and read as a
     bias of the scores, and the weights are summed by distance before they meet a^V.
 
-    Source:  Shaw, Uszkoreit, Vaswani 2018 (arXiv:1803.02155), §3.2–3.3, eq. 1–4
+    Source:  Shaw, Uszkoreit, Vaswani 2018 (arXiv:1803.02155), §3.1–3.3, eq. 3–5
     Departs: none. The tables are shared by the heads, as in §3.3, and each layer has its own.
              (Where the numbers of queries and keys differ, the last query stands at the last key.)
     Cost:    O(Q·K·D) time, about that of ``attend`` on its engine ``streaming``, for torch's fused
@@ -66,7 +68,8 @@ class RelativeAttention(MultiheadAttention):
         max_distance: k, in tokens; keys further away share the vector of distance k.
 
     Raises:
-        RangeError: a distance below 0; and as ``MultiheadAttention``.
+        RangeError, KindError: a distance below 0, or no whole number; and those of
+            ``MultiheadAttention``.
 
     >>> import torch
     >>> attention = RelativeAttention(8, 2, max_distance=4)
@@ -93,7 +96,7 @@ class RelativeAttention(MultiheadAttention):
             kv_heads=kv_heads,
             normalizer=normalizer,
         )
-        if max_distance < 0:
+        if whole("RelativeAttention", "max_distance", max_distance) < 0:
             raise RangeError(f"max_distance is at least 0 tokens, and it is {max_distance}")
         self.max_distance = max_distance
         self.key_table = nn.Parameter(torch.empty(2 * max_distance + 1, self.head_dim))
@@ -116,11 +119,12 @@ class RelativeAttention(MultiheadAttention):
         return_weights: bool,
     ) -> tuple[Float[Tensor, "*batch H Q D"], Float[Tensor, "*batch H Q K"] | None]:
         key, value = projected
-        near = RelativeBias(heads @ self.key_table.mT * self.head_dim**-0.5)
+        near = RelativeBias(linear(heads, self.key_table, None) * self.head_dim**-0.5)
         added = near if bias is None else bias + near
         groups = self.num_heads // self.kv_heads
         value = value if groups == 1 else value.repeat_interleave(groups, dim=-3)
         n_queries, n_keys, count = heads.shape[-2], key.shape[-2], 2 * self.max_distance + 1
+        normalizer = settled(self.normalizer, training=self.training)
         may_be_unseen = mask is not None or bias is not None
 
         def block(queries: range) -> tuple[Tensor, Tensor]:
@@ -129,7 +133,7 @@ class RelativeAttention(MultiheadAttention):
                 key,
                 bias=added,
                 mask=mask,
-                normalizer=self.normalizer,
+                normalizer=normalizer,
                 enable_gqa=groups > 1,
                 queries=slice(queries.start, queries.stop),
             )

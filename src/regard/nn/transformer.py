@@ -8,7 +8,8 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from regard.errors import RangeError, UnknownName
+from regard.errors import UnknownName
+from regard.nn.refusals import probability, sizes
 
 Activation: TypeAlias = str | Callable[[Tensor], Tensor]
 
@@ -40,13 +41,10 @@ class Sublayers(nn.Module):
         bias: bool,
     ) -> None:
         super().__init__()
-        if hidden < 1:
-            raise RangeError(f"dim_feedforward is at least 1 feature, and it is {hidden}")
-        if not 0 <= dropout <= 1:
-            raise RangeError(f"dropout is a probability, 0 ≤ p ≤ 1, and it is {dropout}")
+        sizes("the feed-forward part", d_model=features, dim_feedforward=hidden)
         self.linear1 = nn.Linear(features, hidden, bias=bias)
         self.linear2 = nn.Linear(hidden, features, bias=bias)
-        self.dropout, self.norm_first = dropout, norm_first
+        self.dropout, self.norm_first = probability(dropout), norm_first
         self.activation = _activation(activation)
 
     def _join(
@@ -74,8 +72,7 @@ def copies(layer: Layer, count: int) -> Sequence[Layer]:
     Copies that began with equal numbers, as torch's stacks do, would differ by their gradients
     only.
     """
-    if count < 1:
-        raise RangeError(f"num_layers is at least 1, and it is {count}")
+    sizes("a stack", num_layers=count)
     layers = nn.ModuleList(copy.deepcopy(layer) for _ in range(count))
     for module in layers.modules():
         draw = getattr(module, "reset_parameters", None)

@@ -1,5 +1,6 @@
 """The Transformer's decoder: a whole target at once, or one token after the other."""
 
+import copy
 from typing import Any, NamedTuple, Unpack
 
 import torch
@@ -7,10 +8,11 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard.biases import Bias
+from regard.engines.call import Parts
 from regard.errors import KindError
 from regard.grid import TORCH, Grid
 from regard.masks import Mask, causal, dense
-from regard.nn.cache import KeyValueCache, Projected
+from regard.nn.cache import KeyValueCache, Projected, together
 from regard.nn.multihead import HeadOptions, MultiheadAttention
 from regard.nn.refusals import refuse
 from regard.nn.transformer import Activation, Sublayers, copies
@@ -33,6 +35,7 @@ class LayerState(NamedTuple):
 
     def reorder(self, rows: Int[Tensor, " N"], *, memory: bool = True) -> "LayerState":
         """As ``DecoderState.reorder``."""
+        rows = self.cache.numbered(rows)
         self.cache.reorder(rows)
         if not memory:
             return self
@@ -85,7 +88,7 @@ class TransformerDecoderLayer(Sublayers):
         d_model, nhead, dim_feedforward, dropout, activation, norm_first, bias, layer_norm_eps: as
             in ``TransformerEncoderLayer``.
         attention: ``kv_heads``, ``score``, ``normalizer`` for both attentions, ``rotary`` for that
-            to the tokens.
+            to the tokens. Of a score that is a module, that to the memory takes a copy.
 
     Raises:
         ShapeError, RangeError, KindError, UnknownName: as ``MultiheadAttention``.
@@ -123,6 +126,9 @@ class TransformerDecoderLayer(Sublayers):
         )
         self.self_attn = MultiheadAttention(d_model, nhead, dropout=dropout, bias=bias, **attention)
         attention["rotary"] = None  # places in the memory say nothing of places in the target
+        score = attention.get("score")
+        if isinstance(score, nn.Module):  # what one learns, the other does not
+            attention["score"] = copy.deepcopy(score)
         self.multihead_attn = MultiheadAttention(
             d_model, nhead, dropout=dropout, bias=bias, **attention
         )
@@ -160,7 +166,12 @@ class TransformerDecoderLayer(Sublayers):
         return self._layer(x, own, projected, memory_mask, return_weights)
 
     def begin(
-        self, memory: Float[Tensor, "B K E"], *, capacity: int, memory_mask: Mask | None = None
+        self,
+        memory: Float[Tensor, "B K E"],
+        *,
+        capacity: int,
+        memory_mask: Mask | None = None,
+        dtype: torch.dtype | None = None,
     ) -> LayerState:
         """All that is done once for a memory: its projection, and room for the target's tokens.
 
@@ -168,13 +179,14 @@ class TransformerDecoderLayer(Sublayers):
             memory: the encoder's output, ``(B, K, E)``.
             capacity: how many tokens the target may have.
             memory_mask: which keys of the memory may be seen, by all tokens alike.
+            dtype: of the cache, as in ``MultiheadAttention.allocate``.
 
         Raises:
-            KindError: a mask that says different things of different queries.
+            KindError: a mask that says different things of different queries, or is none.
             RangeError: a capacity below 1.
         """
         projected = self.multihead_attn.project(memory)
-        cache = self.self_attn.allocate(len(projected.key), capacity)
+        cache = self.self_attn.allocate(len(projected.key), capacity, dtype=dtype)
         return LayerState(cache, projected, _allowed(memory_mask, projected.key))
 
     def step(
@@ -188,7 +200,8 @@ class TransformerDecoderLayer(Sublayers):
     ) -> Any:
         """``forward`` for n further tokens: one, or the first few at once.
 
-        The tokens are written into the state's cache, so it serves the next step as it is.
+        The tokens are written into the state's cache, so it serves the next step as it is; a step
+        that raises leaves it as it was.
 
         Args:
             mask, bias: asked about n queries and all tokens so far.
@@ -204,7 +217,8 @@ class TransformerDecoderLayer(Sublayers):
             )
 
         memory_mask = None if state.allowed is None else dense(state.allowed)
-        return self._layer(x, own, state.memory, memory_mask, return_weights)
+        with together([state.cache]):
+            return self._layer(x, own, state.memory, memory_mask, return_weights)
 
     def _layer(
         self,
@@ -290,13 +304,16 @@ class TransformerDecoder(nn.Module):
         return self._normed(x, weights, return_weights)
 
     def begin(
-        self, memory: Float[Tensor, "B K E"], *, capacity: int, memory_mask: Mask | None = None
+        self,
+        memory: Float[Tensor, "B K E"],
+        *,
+        capacity: int,
+        memory_mask: Mask | None = None,
+        dtype: torch.dtype | None = None,
     ) -> DecoderState:
         """All that is done once for a memory, as ``TransformerDecoderLayer.begin``."""
-        begun = (
-            layer.begin(memory, capacity=capacity, memory_mask=memory_mask) for layer in self.layers
-        )
-        return DecoderState(tuple(begun))
+        options: Any = {"capacity": capacity, "memory_mask": memory_mask, "dtype": dtype}
+        return DecoderState(tuple(layer.begin(memory, **options) for layer in self.layers))
 
     def step(
         self,
@@ -309,9 +326,10 @@ class TransformerDecoder(nn.Module):
     ) -> Any:
         """``forward`` for n further tokens, as ``TransformerDecoderLayer.step``."""
         weights = []
-        for layer, held in zip(self.layers, state.layers, strict=True):
-            x = layer.step(x, held, mask=mask, bias=bias, return_weights=return_weights)
-            x = _kept(x, weights) if return_weights else x
+        with together([held.cache for held in state.layers]):
+            for layer, held in zip(self.layers, state.layers, strict=True):
+                x = layer.step(x, held, mask=mask, bias=bias, return_weights=return_weights)
+                x = _kept(x, weights) if return_weights else x
         return self._normed(x, weights, return_weights)
 
     def _normed(self, x: Tensor, weights: list[DecoderWeights], return_weights: bool) -> Any:
@@ -329,6 +347,7 @@ def _allowed(mask: Mask | None, key: Tensor) -> Bool[Tensor, "B 1 1 K"] | None:
     """The mask of a memory as booleans, which, unlike a mask, can be reordered with its rows."""
     if mask is None:
         return None
+    Parts.of("dot", None, mask, "softmax")  # says what to write for what is no mask
     if not mask.per_key:
         raise KindError(
             "step by step, a memory_mask says the same of all queries, such as "

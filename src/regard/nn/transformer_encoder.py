@@ -1,15 +1,17 @@
 """The Transformer's encoder; with a causal mask, a language model's stack."""
 
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any, Unpack
 
+import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard.biases import Bias
 from regard.errors import ShapeError
 from regard.masks import Mask
-from regard.nn.cache import KeyValueCache
+from regard.nn.cache import KeyValueCache, together
 from regard.nn.multihead import HeadOptions, MultiheadAttention
 from regard.nn.refusals import refuse
 from regard.nn.transformer import Activation, Sublayers, copies
@@ -134,9 +136,11 @@ class TransformerEncoder(nn.Module):
         refuse("TransformerEncoder", torchs)
         self.layers, self.norm = copies(layer, num_layers), norm
 
-    def allocate(self, batch: int, capacity: int) -> list[KeyValueCache]:
-        """A cache for each layer (see ``forward``), for ``capacity`` tokens."""
-        return [layer.self_attn.allocate(batch, capacity) for layer in self.layers]
+    def allocate(
+        self, batch: int, capacity: int, *, dtype: torch.dtype | None = None
+    ) -> list[KeyValueCache]:
+        """A cache for each layer (see ``forward``), as ``MultiheadAttention.allocate``."""
+        return [layer.self_attn.allocate(batch, capacity, dtype=dtype) for layer in self.layers]
 
     def forward(
         self,
@@ -154,7 +158,7 @@ class TransformerEncoder(nn.Module):
             mask, bias: as in ``MultiheadAttention``.
             caches: of ``allocate``: the tokens follow those that the caches hold, and are seen
                 from themselves on only, so that step by step equals the whole with
-                ``masks.causal()``.
+                ``masks.causal()``. A call that raises leaves them as they were.
             return_weights: give the weights ``(*batch, H, T, K)`` of each layer too.
         """
         refuse("TransformerEncoder", torchs)
@@ -162,10 +166,11 @@ class TransformerEncoder(nn.Module):
         if len(held) != len(self.layers):
             raise ShapeError(f"{len(self.layers)} layers want as many caches, and got {len(held)}")
         weights = []
-        for layer, cache in zip(self.layers, held, strict=True):
-            x = layer(x, mask=mask, bias=bias, cache=cache, return_weights=return_weights)
-            if return_weights:
-                x, weight = x
-                weights.append(weight)
+        with nullcontext() if caches is None else together(caches):
+            for layer, cache in zip(self.layers, held, strict=True):
+                x = layer(x, mask=mask, bias=bias, cache=cache, return_weights=return_weights)
+                if return_weights:
+                    x, weight = x
+                    weights.append(weight)
         x = x if self.norm is None else self.norm(x)
         return (x, weights) if return_weights else x
