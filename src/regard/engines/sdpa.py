@@ -89,10 +89,10 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
     return blocks.run(call, everything, cuts, compute)
 
 
-def _level(call: Call, added: Tensor) -> Tensor:
+def _level(call: Call, added: Tensor | None) -> Tensor | None:
     """A bias whose largest number in each row is 0, where numbers are halves: there they are
     finest, and softmax feels no constant. As it is, a far key's would be rounded to others'."""
-    if added.dtype == torch.bool or call.query.dtype.itemsize > 2:
+    if added is None or added.dtype == torch.bool or call.query.dtype.itemsize > 2:
         return added
     return added - added.detach().amax(-1, keepdim=True)
 
