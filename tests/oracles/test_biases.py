@@ -165,3 +165,19 @@ def test_positions_of_each_head() -> None:
     for h, i, j in np.ndindex(2, 3, 4):
         ahead = int(at_key[h, j]) - (i + 1)
         assert got[h, i, j] == table[h, _bucket_of_the_paper(ahead, True, 8, 16)]
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_a_row_of_large_numbers_is_a_row_of_none(dtype: torch.dtype) -> None:
+    """People write the lowest number where a query is padding; softmax feels no constant, and the
+    weights are those that made the output, on every engine."""
+    query, key, value = ((3 * torch.randn(1, 2, n, 8)).to(dtype) for n in (4, 6, 6))
+    for low in (torch.finfo(dtype).min, -3e4):
+        added = torch.zeros(4, 6)
+        added[0] = low
+        output, weights = regard.attend(
+            query, key, value, bias=biases.dense(added), return_weights=True
+        )
+        torch.testing.assert_close(output, weights @ value, atol=0.05, rtol=0.05)
+        other = regard.attend(query, key, value, bias=biases.dense(added), engine="streaming")
+        torch.testing.assert_close(output, other, atol=0.05, rtol=0.05)

@@ -16,7 +16,7 @@ from regard.errors import KindError, ShapeError
 from regard.grid import Array, Grid, namespace, shape_text, traced
 from regard.normalizers import NORMALIZERS, Normalizer, softmax
 from regard.scores import Score
-from regard.scores.score import InnerProduct, fits, inner_product
+from regard.scores.score import InnerProduct, fits, form_of, inner_product
 
 BOUND = 1e7
 """Norms below it are harmless: a product of four of them is far from the end of float32."""
@@ -34,7 +34,19 @@ def allowed_and_bias(call: Call, grid: Grid) -> tuple[Any, Any]:
         finite = tile != -math.inf
         tile = call.xp.where(finite, tile, 0.0)
         allowed = finite if allowed is None else allowed & finite
+    if call.parts.normalizer is softmax and call.xp.finfo(call.query.dtype).bits == 16:
+        tile = _level(call.xp, tile, allowed)
     return allowed, tile
+
+
+def _level(xp: Any, bias: Any, allowed: Any) -> Any:
+    """A bias whose largest number in each row is 0: there halves are finest, and softmax feels no
+    constant. As it is, a far key's would be rounded to its neighbours'."""
+    seen = _constant(bias) if allowed is None else xp.where(allowed, _constant(bias), -math.inf)
+    if not seen.shape[-1]:
+        return bias
+    most = xp.max(seen, axis=-1, keepdims=True)
+    return bias - xp.where(most == -math.inf, 0.0, most)
 
 
 def _all_seen(call: Call, grid: Grid) -> bool:
@@ -156,8 +168,7 @@ def weigh(
 def _raw(score: Callable[[Any, Any], Any], query: Any, key: Any, scratch: Scratch | None) -> Any:
     if not (isinstance(score, Score) and type(score).__call__ is Score.__call__):
         return score(query, key)
-    form = score.lower(query, key)
-    assert form is not None
+    form = form_of(score, query, key)
     if abs(form.scale) < 1:
         # Scaling the queries spares a pass over all pairs, and leads away from the end of numbers.
         form = InnerProduct(form.query * form.scale, form.key, 1.0)

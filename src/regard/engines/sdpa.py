@@ -21,6 +21,7 @@ from regard.engines.formula import allowed_and_bias, seen, shield
 from regard.grid import Grid
 from regard.normalizers import softmax
 from regard.scores import Score
+from regard.scores.score import form_of
 
 
 def refuse(call: Call) -> str | None:
@@ -73,28 +74,17 @@ def attend(call: Call) -> Float[Tensor, "*batch Q V"]:
         query, key = shield(call, query, key, allowed)
         parts = query, key, seen(call, value, allowed)
         if allowed is None:
-            return _fused(
-                call, score.at(grid.queries, grid.keys), parts, _level(call, added), False
-            )
+            return _fused(call, score.at(grid.queries, grid.keys), parts, added, False)
         sees = allowed.any(-1, keepdim=True)
         # A row of −∞ has no softmax: let a blind query see everything, and drop what it saw.
         open_to = allowed | ~sees
         added = open_to if added is None else torch.where(open_to, added, -torch.inf)
-        added = _level(call, added)
         output = _fused(call, score.at(grid.queries, grid.keys), parts, added, False)
         return torch.where(sees, output, 0.0)
 
     everything = range(call.n_queries)
     cuts = blocks.cut(call, everything, _tile_entries_per_row(call))
     return blocks.run(call, everything, cuts, compute)
-
-
-def _level(call: Call, added: Tensor | None) -> Tensor | None:
-    """A bias whose largest number in each row is 0, where numbers are halves: there they are
-    finest, and softmax feels no constant. As it is, a far key's would be rounded to others'."""
-    if added is None or added.dtype == torch.bool or call.query.dtype.itemsize > 2:
-        return added
-    return added - added.detach().amax(-1, keepdim=True)
 
 
 def _tile_entries_per_row(call: Call) -> int:
@@ -118,8 +108,7 @@ def _fused(
     query, key, value = parts
     if score.keys_per_head and key.ndim > 2 and key.shape[-3] not in (1, call.batch[-1]):
         key = call.per_query_head(key)
-    form = score.lower(query, key)
-    assert form is not None
+    form = form_of(score, query, key)
     query, key, width = form.query, form.key, value.shape[-1]
     features = _round_up(max(query.shape[-1], width), query.device.type)
     if call.groups > 1 and mask is None and not triangle:

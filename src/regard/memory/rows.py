@@ -129,6 +129,8 @@ def texts(objects: Any, count: int) -> tuple[str, ...]:
 
 def _of_lists(what: str, given: Any) -> Tensor:
     array = np.array(given)
+    if array.dtype.kind == "O" and all(isinstance(n, Integral) for n in array.flat):
+        raise RangeError(f"{what}: a float64 does not hold integers this large")
     if array.dtype.kind == "f":  # integers beside floats, or some that no one dtype holds
         others = [n for n in np.array(given, dtype=object).flat if type(n) is not float]
         for number in others:

@@ -1,5 +1,6 @@
 """DRAW's window: a grid of Gaussian filters over an image, to read and to write."""
 
+import math
 from typing import Any, NamedTuple
 
 import torch
@@ -13,6 +14,9 @@ from regard.nn.refusals import sizes
 SHARPEST, WIDEST = -16.0, 32.0
 """Between these is log σ²: from σ = 0.0003 pixels, which no image tells from a point, to 9 million,
 which none tells from evenness."""
+
+FURTHEST = 1000.0
+"""g̃ is no further from 0: a thousand times half the image."""
 
 LARGEST = 16.0
 """log δ̃ and log γ are no larger, log γ no smaller than −16: 9 million, or a share of it."""
@@ -87,9 +91,9 @@ class GaussianGlimpse(nn.Module):
 
     Source:  Gregor et al. 2015 (arXiv:1502.04623), §3.2–3.3, eq. 19–29
     Departs: W h has a bias; Z is exact, by softmax, and has no ε (the rows of a filterbank sum to 1
-             also where the grid is far outside the image, and then look at its edge); what exp
-             takes is cut off, log σ² at −16 and 32, log δ̃ at 16, log γ at ±16, and has no
-             gradient beyond
+             also where the grid is far outside the image, and then look at its edge, or evenly
+             where float32 does not tell pixels apart); numbers are cut off, and have no gradient
+             beyond: g̃ at ±1000, log σ² at −16 and 32, log δ̃ at 16, log γ at ±16 (float16: ±10)
     Cost:    O(N·(A + B)) for a window, O(N·A·B) to read or write with one; windows are computed in
              float32 at least, and rounded once
 
@@ -111,12 +115,12 @@ class GaussianGlimpse(nn.Module):
 
     def __init__(self, features: int, *, height: int, width: int, size: int) -> None:
         super().__init__()
+        sizes("GaussianGlimpse", features=features, height=height, width=width, size=size)
         if size < 2:
             raise RangeError(
                 "GaussianGlimpse wants size ≥ 2, for the distance between filters is a share of "
                 f"size − 1, and it is {size}"
             )
-        sizes("GaussianGlimpse", features=features, height=height, width=width)
         self.features, self.height, self.width, self.size = features, height, width, size
         self.place = nn.Linear(features, 5)
 
@@ -148,13 +152,16 @@ class GaussianGlimpse(nn.Module):
         # Halves know no pixels above 256 (bfloat16), and no squares of distances (float16).
         wide = numbers.to(torch.promote_types(numbers.dtype, torch.float32))
         x, y, log_variance, log_stride, log_intensity = wide.unbind(-1)
+        # Further out float32 does not tell pixels apart, and a row would look at all of them.
+        x, y = x.clamp(-FURTHEST, FURTHEST), y.clamp(-FURTHEST, FURTHEST)
+        most = min(LARGEST, math.log(torch.finfo(numbers.dtype).max) - 1)
         share = (max(self.width, self.height) - 1) / (self.size - 1)
         stride = share * log_stride.clamp(max=LARGEST).exp()
         spread = log_variance.clamp(SHARPEST, WIDEST).exp()
         window = GaussianWindow(
             _filters((self.width + 1) / 2 * (x + 1), stride, spread, (self.size, self.width)),
             _filters((self.height + 1) / 2 * (y + 1), stride, spread, (self.size, self.height)),
-            log_intensity.clamp(-LARGEST, LARGEST).exp(),
+            log_intensity.clamp(-most, most).exp(),
         )
         return GaussianWindow(*(part.to(numbers.dtype) for part in window))
 

@@ -8,7 +8,8 @@ from jaxtyping import Bool, Float, Int
 from torch import Tensor, nn
 
 from regard.attention import weights
-from regard.grid import TORCH, Grid
+from regard.errors import ShapeError
+from regard.grid import TORCH, Grid, shape_text
 from regard.masks import Mask, dense
 from regard.nn.learned_score import LearnedScore
 from regard.nn.source import Source, expect, expect_rows
@@ -96,6 +97,12 @@ class PointerAttention(nn.Module):
             −∞, and gradients 0.
         """
         expect(query, 2, self.query_features, "query (B, E)")
+        plane = tuple(inputs.key.shape[:2])
+        if allowed is not None and tuple(allowed.shape) != plane:
+            raise ShapeError(
+                f"allowed is (B, K) = {shape_text(plane)}, and it is "
+                f"{shape_text(tuple(allowed.shape))}"
+            )
         mask = None if allowed is None else dense(allowed[:, None, :])
         return Pointed(*(x[:, 0] for x in self._point(query[:, None], inputs, mask)))
 

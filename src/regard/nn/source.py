@@ -63,6 +63,8 @@ def lengths_of(array: Float[Tensor, "B N ..."], lengths: Any) -> Int[Tensor, " B
     batch, count = array.shape[:2]
     if lengths is None:
         return torch.full((batch,), count, device=array.device)
+    if isinstance(lengths, list) and not lengths:
+        lengths = torch.zeros(0, dtype=torch.long)
     lengths = torch.as_tensor(lengths, device=array.device)
     if lengths.dtype == torch.bool or lengths.is_floating_point():
         raise KindError(

@@ -330,7 +330,7 @@ class TransformerDecoder(nn.Module):
             for layer, held in zip(self.layers, state.layers, strict=True):
                 x = layer.step(x, held, mask=mask, bias=bias, return_weights=return_weights)
                 x = _kept(x, weights) if return_weights else x
-        return self._normed(x, weights, return_weights)
+            return self._normed(x, weights, return_weights)
 
     def _normed(self, x: Tensor, weights: list[DecoderWeights], return_weights: bool) -> Any:
         x = x if self.norm is None else self.norm(x)

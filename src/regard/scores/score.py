@@ -70,16 +70,22 @@ class Score:
     is_inner_product: ClassVar[bool] = False
     """Whether ``lower`` gives a form, whatever the query and the key."""
 
-    def __init_subclass__(cls) -> None:
-        # A form that a class inherits says nothing of a ``__call__`` that it writes anew.
-        order = cls.__mro__[: cls.__mro__.index(Score) + 1]
+    def __init_subclass__(cls, **keywords: Any) -> None:
+        super().__init_subclass__(**keywords)
 
-        def where(name: str) -> int:
-            return next(place for place, kind in enumerate(order) if name in vars(kind))
+        def author(name: str) -> type:
+            return next(kind for kind in cls.__mro__ if name in vars(kind))
 
-        last = len(order) - 1  # Score itself
-        cls.is_inner_product = where("lower") < last and where("lower") <= where("__call__")
-        cls.is_additive = where("additive") < last and where("additive") <= where("__call__")
+        for name, says in (("lower", "is_inner_product"), ("additive", "is_additive")):
+            # A form and a ``__call__`` that different classes wrote are not the same score.
+            same = author("__call__") in (Score, author(name))
+            if name in vars(cls) and not same:
+                raise KindError(
+                    f"{cls.__name__} writes {name} and inherits the __call__ of "
+                    f"{author('__call__').__name__}, which may be another score: write both"
+                )
+            if says not in vars(cls):
+                setattr(cls, says, author(name) is not Score and same)
 
     def loses(self, query: Array, key: Array) -> bool:
         """Whether the inner-product form of these arrays, of a library whose numbers may be read,
@@ -131,6 +137,21 @@ def ones_column(vectors: Array) -> Float[Array, "*batch N 1"]:
     xp, shape = namespace(vectors), (*vectors.shape[:-1], 1)
     device = None if isinstance(vectors, np.ndarray) else vectors.device
     return xp.ones(shape, dtype=vectors.dtype, device=device)
+
+
+def form_of(score: Score, query: Array, key: Array) -> InnerProduct:
+    """The inner-product form of a score that says that it has one.
+
+    Raises:
+        KindError: it has none here.
+    """
+    form = score.lower(query, key)
+    if form is None:
+        raise KindError(
+            f"the lower of {type(score).__name__} gave None: a score that has no form for some "
+            "queries and keys says is_inner_product = False, and streams"
+        )
+    return form
 
 
 def same_features(name: str, query: Array, key: Array) -> None:

@@ -1,6 +1,7 @@
 """Training a translator, from its options to its run folder."""
 
 import logging
+import math
 import warnings
 from functools import partial
 from typing import Any, NamedTuple
@@ -67,7 +68,7 @@ def fit(
     _quieten()
     seed_everything(plan.training.seed, verbose=False)
     system = Translator(plan.model, len(encoding.source), len(encoding.target))
-    lines = JsonLines(run)
+    lines, keep = JsonLines(run), KeepBest(run)
     trainer = Trainer(
         **plan.trainer,
         logger=lines,
@@ -75,23 +76,27 @@ def fit(
         callbacks=[
             *([] if plan.trainer.get("enable_progress_bar") is False else [TQDMProgressBar(5)]),
             stop,
-            KeepBest(run),
-            EarlyStopping("valid_loss", patience=plan.training.patience),
+            keep,
+            # Not strict: a training of a few steps may end before its first validation.
+            EarlyStopping("valid_loss", patience=plan.training.patience, strict=False),
             ModelCheckpoint(run.path, filename="last", save_top_k=1, enable_version_counter=False),
         ],
     )
     lines.trainer = trainer
-    if resume:
-        lines.forget_after(_steps_done(run))
+    lines.forget_after(_steps_done(run) if resume else -1)
+    task = Task(system, plan.training, token_match, run.checkpoint)
+    valid = _loader(splits.valid, encoding, None)
     trainer.fit(
-        Task(system, plan.training, token_match, run.checkpoint),
+        task,
         _loader(splits.train, encoding, plan.training),
-        _loader(splits.valid, encoding, None),
+        valid,
         ckpt_path=run.checkpoint if resume else None,
         weights_only=False if resume else None,
     )
     trainer.save_checkpoint(run.checkpoint)  # the callback's is that of the last validation
     stop.raise_if_asked()
+    if math.isinf(keep.best):  # it ended before its first validation
+        trainer.validate(task, valid, verbose=False)
 
 
 def _steps_done(run: Run) -> int:

@@ -52,7 +52,10 @@ class Task(LightningModule):
 
     def configure_optimizers(self) -> Any:
         optimizer = torch.optim.Adam(self.parameters(), self.options.learning_rate)
-        steps = max(int(self.trainer.estimated_stepping_batches), 1)
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):  # it ends by the clock, and no share of it is known
+            return optimizer
+        steps = max(int(steps), 1)
         rising = max(1, int(self.options.warm_up * steps))
 
         def factor(step: int) -> float:

@@ -34,6 +34,7 @@ from regard.engines.flex.squares import block_mask, counted
 from regard.engines.formula import seen, shield
 from regard.normalizers import softmax
 from regard.scores import Score
+from regard.scores.score import form_of
 
 LONG = 2**20
 """Pairs of one sequence from which on a mask is worth a kernel of its own: 1024 × 1024. A guess:
@@ -167,8 +168,7 @@ def construct(call: Call) -> Construction:
         blocks, sees = block_mask(call, squares, mask_mod(call)), fold(call, squares.sees)
     if groups > 1 and score.keys_per_head:
         key, value, groups = call.per_query_head(key), call.per_query_head(value), 1
-    form = score.lower(query, key)
-    assert form is not None
+    form = form_of(score, query, key)
     heads = call.batch[-1] if call.batch else 1
     return Construction(
         four(call, form.query, heads),
