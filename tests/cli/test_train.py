@@ -193,3 +193,12 @@ def test_stopped_before_the_first_step_is_resumed_from_there(pairs, tmp_path):
     assert process.wait(60) == 128 + signal.SIGTERM
     resumed = regard("train", "translator", "--run", folder, "--resume")
     assert resumed.returncode == 0, resumed.stderr
+
+
+@pytest.mark.parametrize("end", ["--trainer.max_steps=3", "--trainer.max_time=00:00:00:01"])
+def test_a_training_that_ends_before_its_first_validation_is_a_run(pairs, tmp_path, end):
+    words = [word for word in SMALL if "max_epochs" not in word]
+    done = regard("train", "translator", pairs, "--run", tmp_path / "run", *words, end)
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "run" / "model.safetensors").exists()
+    assert "exact match" in done.stdout
