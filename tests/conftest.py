@@ -5,6 +5,11 @@ import random
 import numpy
 import pytest
 import torch
+from hypothesis import settings
+
+# The same examples in every run: what fails, fails for all.
+settings.register_profile("seeded", derandomize=True)
+settings.load_profile("seeded")
 
 
 @pytest.fixture(autouse=True)

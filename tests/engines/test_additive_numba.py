@@ -189,7 +189,11 @@ def test_finite_numbers_make_finite_numbers(
     )
     eager = regard.attend(*inputs[:3], score=score, mask=mask, engine="reference")
     error, theirs = ((x.double() - want).abs().max() for x in (output, eager))
-    assert error <= max(1e-5 if dtype.itemsize > 2 else 2**-6, 2 * theirs)
+    # A score of some hundreds is rounded by more than 1e-5 however it is summed, and the plain code
+    # may be right by luck: one rounding of the largest score is the floor, up to 2e-4.
+    raw = scores.Additive(exact[3], activation)(*exact[:2]).abs().max()
+    rounding = torch.finfo(torch.promote_types(dtype, torch.float32)).eps * raw * value.abs().max()
+    assert error <= max(1e-5 if dtype.itemsize > 2 else 2**-6, 2 * theirs, min(rounding, 2e-4))
 
 
 def test_dropout_is_the_same_in_both_passes() -> None:
