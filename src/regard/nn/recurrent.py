@@ -51,13 +51,13 @@ class RecurrentAlignment(nn.Module):
 
     def first(self, source: Source) -> Any:
         """The state before the first step."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define first(source)")
 
     def look(
         self, query: Float[Tensor, "B 1 D"], source: Source, state: Any
     ) -> tuple[Float[Tensor, "B 1 K"], Any]:
         """The weights of one projected query, and the state after them."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define look(query, source, state)")
 
     def align(
         self, query: Float[Tensor, "B T D"], source: Source, state: Any
