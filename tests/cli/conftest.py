@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 SMALL = [
+    "--data.units=characters",
     "--model.hidden=24",
     "--model.embedding=12",
     "--training.batch_size=32",

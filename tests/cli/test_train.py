@@ -32,7 +32,7 @@ def test_a_run_holds_everything(trained, pairs):
     assert "Epoch 1: 100%" in done.stdout
     assert "deprecated" not in done.stderr
     config = yaml.safe_load((folder / "config.yaml").read_text())
-    assert config["source"] == str(pairs)
+    assert config["source"] == [str(pairs)]
     assert config["model"]["hidden"] == 24
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     losses = [line["train_loss"] for line in lines if "train_loss" in line]
@@ -144,7 +144,8 @@ def test_standard_input_and_words(tmp_path):
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        (["--model.hiden=3"], "--model.hiden"),
+        (["--model.hiden=3"], "--model.hiden=3 (did you mean --model.hidden?)"),
+        (["--trainer.max_epoch", "3"], "did you mean --trainer.max_epochs?"),
         (["--model.attention=luog"], "luog"),
         (["--data.units=bytes"], "bytes"),
         (["--over"], "--over"),

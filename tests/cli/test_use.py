@@ -49,6 +49,39 @@ def _time_of(folder):
     return time.monotonic() - before
 
 
+def test_predict_keeps_the_order_of_a_file_of_many(trained, tmp_path):
+    folder, _ = trained
+    texts = ["abcdef"[: i % 6 + 1] * (i % 4 + 1) for i in range(300)]
+    file, found = tmp_path / "texts.txt", tmp_path / "answers.txt"
+    file.write_text("\n".join(texts) + "\n")
+    done = regard("predict", folder, "--input", file, "--output", found, "--json")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == ""
+    rows = [json.loads(line) for line in found.read_text().splitlines()]
+    assert [row["source"] for row in rows] == texts
+    both = regard("predict", folder, "abc", "--input", file)
+    assert both.returncode == 2
+    assert "not both" in both.stderr
+
+
+def test_beams_and_samples(trained):
+    folder, _ = trained
+    greedy, beam = (
+        json.loads(regard("predict", folder, "abcd", "--json", *words).stdout)
+        for words in ([], ["--beam", 4, "--n_best", 3])
+    )
+    best = [row["log_probability"] for row in beam["n_best"]]
+    assert best == sorted(best, reverse=True)
+    assert len({row["target"] for row in beam["n_best"]}) == 3
+    assert best[0] >= greedy["log_probability"] - 1e-5
+    drawn = regard("predict", folder, "--sample", "abcd", "--n_best=20", "--temperature=3")
+    assert drawn.returncode == 0, drawn.stderr
+    assert len({line.split("\t")[2] for line in drawn.stdout.splitlines()}) > 5
+    refused = regard("predict", folder, "abcd", "--beams", 4)
+    assert refused.returncode == 2
+    assert "did you mean --beam?" in refused.stderr
+
+
 def test_evaluate_held_out_and_a_file(trained, pairs, tmp_path):
     folder, done = trained
     own = json.loads(regard("evaluate", folder, "--json").stdout)

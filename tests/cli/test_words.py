@@ -4,11 +4,11 @@ from pathlib import Path
 
 import pytest
 
-from regard.words import for_training, for_use
+from regard.cli.words import for_training, for_use
 
 
 def config_of_run(run, source):
-    return Path(f"{run or source}.yaml")
+    return Path(f"{run or source[0]}.yaml")
 
 
 @pytest.mark.parametrize(
@@ -24,11 +24,12 @@ def config_of_run(run, source):
         ("x --resume", "--config x.yaml --source x --resume"),
         ("--resume --run=r", "--config r.yaml --resume --run r"),
         ("--run a --resume --config c", "--config a.yaml --config c --run a --resume"),
-        ("a b --json", "--source a --json b"),
+        ("a b --overwrite", "--source a b --overwrite"),
+        ("--resume", "--config dates.yaml --resume"),
     ],
 )
 def test_for_training(written, arranged):
-    assert for_training(written.split(), config_of_run) == arranged.split()
+    assert for_training(written.split(), "dates", config_of_run) == arranged.split()
 
 
 @pytest.mark.parametrize(
@@ -46,3 +47,9 @@ def test_for_use(written, arranged):
 
 def test_a_text_may_begin_with_a_dash():
     assert for_use(["run", "-5 mai", "--json"]) == ["--json", "--", "run", "-5 mai"]
+
+
+def test_flags_may_stand_alone():
+    words = ["run", "--sample", "a text", "--beam", "5"]
+    arranged = ["--sample=true", "--beam", "5", "--", "run", "a text"]
+    assert for_use(words, {"--sample"}) == arranged

@@ -13,6 +13,7 @@ OPTIONS = {
     "fixed": {"length": 5},
     "gated": {"hidden": 3},
     "structured": {"hidden": 3, "rows": 2},
+    "multihead": {"heads": 2},
 }
 each_form = pytest.mark.parametrize("form", OPTIONS)
 
@@ -48,6 +49,8 @@ def plain(form, t, h):
         gate = [1 / (1 + np.exp(-(t["gate.weight"] @ x))) for x in h]
         inner = [np.tanh(t["inner.weight"] @ x) for x in h]
         return [[t["query"][0] @ (i * g) for i, g in zip(inner, gate, strict=True)]]
+    if form == "multihead":
+        return [[u @ x / 2 for x in h] for u in t["query"]]  # √4 features
     return t["query"] @ np.tanh(t["inner.weight"] @ h.T)
 
 
@@ -63,8 +66,14 @@ def test_equals_the_paper_in_loops(form, lengths):
         h = x[b, :length].numpy()
         alpha = softmax(np.array(plain(form, tensors, h)), -1)
         rows = output[b] if form == "structured" else output[b][None]
-        looks = weights[b] if form == "structured" else weights[b][None]
-        np.testing.assert_allclose(rows.detach(), alpha @ h, rtol=1e-10)
+        looks = weights[b] if form in ("structured", "multihead") else weights[b][None]
+        expected = alpha @ h
+        if form == "multihead":  # each head pools what its own matrix makes of the words
+            heads = zip(alpha, tensors["value"], strict=True)
+            expected = np.concatenate(
+                [sum(a * (w @ x) for a, x in zip(head, h, strict=True)) for head, w in heads]
+            )[None]
+        np.testing.assert_allclose(rows.detach(), expected, rtol=1e-10)
         np.testing.assert_allclose(looks[:, :length].detach(), alpha, rtol=1e-10)
         assert not looks[:, length:].any()
 
@@ -151,9 +160,10 @@ def test_leading_dimensions_halves_and_other_normalizers(form):
     torch.testing.assert_close(both[1, 0], pooling(x[1], mask=masks.padding([4, 0, 3]))[0])
     single, weights = pooling(x[0, 0], return_weights=True)  # no batch at all
     torch.testing.assert_close(single, both[0, 0])
-    expected = single if form == "structured" else single[None]
-    looks = weights if form == "structured" else weights[None]
-    torch.testing.assert_close(looks @ x[0, 0], expected)
+    if form != "multihead":
+        expected = single if form == "structured" else single[None]
+        looks = weights if form == "structured" else weights[None]
+        torch.testing.assert_close(looks @ x[0, 0], expected)
     half = make(form).bfloat16()
     outputs = half(x.bfloat16(), mask=mask, return_weights=True)
     wide = half.double()(x.bfloat16().double(), mask=mask, return_weights=True)
@@ -161,7 +171,8 @@ def test_leading_dimensions_halves_and_other_normalizers(form):
         torch.testing.assert_close(a.double(), b, rtol=0.03, atol=0.03)
     sparse = AttentionPooling(4, form=form, **OPTIONS[form], normalizer="sparsemax").double()
     torch.testing.assert_close(
-        sparse(100 * x, return_weights=True)[1].sum(-1), torch.ones_like(sparse(x)[..., 0])
+        sparse(100 * x, return_weights=True)[1].sum(-1),
+        torch.ones_like(sparse(x, return_weights=True)[1][..., 0]),
     )
     with torch.autocast("cpu", torch.bfloat16):
         assert make(form).float()(x.float(), mask=mask).isfinite().all()
@@ -181,6 +192,8 @@ def test_refuses():
         AttentionPooling(4, form="gated", rows=2)
     with pytest.raises(RangeError, match="rows of at least 1, and it is 0"):
         AttentionPooling(4, form="structured", rows=0)
+    with pytest.raises(RangeError, match="each of 3 heads an equal share of the features, and 4 f"):
+        AttentionPooling(4, form="multihead", heads=3)
     with pytest.raises(ShapeError, match=r"a sequence \(\*batch, K, 4\), and got \(2, 5, 3\)"):
         AttentionPooling(4)(torch.zeros(2, 5, 3))
     with pytest.raises(ShapeError, match="each of 5 positions, and the sequence has 4: pad it"):

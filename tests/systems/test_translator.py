@@ -1,4 +1,5 @@
-"""The translator learns, and neither padding nor company changes what it says."""
+"""Every translator, by the laws that all of them keep: it learns, and neither padding nor company
+changes what it says."""
 
 import random
 
@@ -7,89 +8,294 @@ import torch
 
 from regard.data.batching import Encoding
 from regard.data.pairs import Pair
-from regard.data.vocabulary import Vocabulary
-from regard.runs.decode import greedy
-from regard.runs.evaluate import token_match
-from regard.runs.translate import TrainedTranslator
+from regard.data.vocabulary import BEGIN, END, PAD, UNKNOWN, Vocabulary
 from regard.systems.translator import Config, Translator
 
 CONFIGS = {
-    "bahdanau": Config(embedding=16, hidden=32),
-    "bahdanau sparse": Config(embedding=16, hidden=32, normalizer="sparsemax"),
-    "luong general": Config(attention="luong", embedding=16, hidden=32),
-    "luong dot": Config(attention="luong", score="dot", embedding=16, hidden=32),
-    "luong concat": Config(
-        attention="luong", score="concat", input_feeding=False, embedding=16, hidden=32
-    ),
+    "bahdanau": {},
+    "bahdanau sparse": {"normalizer": "sparsemax"},
+    "bahdanau lstm stacked": {"cell": "lstm", "layers": 2},
+    "bahdanau dot tied": {"score": "dot", "tied": True},
+    "bahdanau local-p": {"reach": "local-p", "window": 2},
+    "bahdanau hard": {"alignment": "hard"},
+    "bahdanau coverage": {"alignment": "coverage", "normalizer": "entmax15"},
+    "bahdanau copy": {"copy": True},
+    "none": {"attention": "none"},
+    "none lstm stacked": {"attention": "none", "cell": "lstm", "layers": 2},
+    "luong general": {"attention": "luong"},
+    "luong dot": {"attention": "luong", "score": "dot"},
+    "luong dot unfed": {"attention": "luong", "score": "dot", "input_feeding": False},
+    "luong concat unfed stacked": {
+        "attention": "luong",
+        "score": "concat",
+        "input_feeding": False,
+        "layers": 2,
+    },
+    "luong location": {"attention": "luong", "score": "location", "places": 4},
+    "luong cosine gru": {"attention": "luong", "score": "cosine", "cell": "gru", "layers": 2},
+    "luong local-m": {"attention": "luong", "reach": "local-m", "window": 2},
+    "luong local-m unfed": {
+        "attention": "luong",
+        "reach": "local-m",
+        "window": 2,
+        "input_feeding": False,
+    },
+    "luong local-p": {"attention": "luong", "reach": "local-p", "window": 2, "score": "dot"},
+    "luong hard": {"attention": "luong", "alignment": "hard", "score": "general"},
+    "luong hard unfed": {"attention": "luong", "alignment": "hard", "input_feeding": False},
+    "luong coverage": {"attention": "luong", "alignment": "coverage"},
+    "luong coverage unfed": {"attention": "luong", "alignment": "coverage", "input_feeding": False},
+    "luong copy": {"attention": "luong", "copy": True, "tied": True},
+    "transformer": {"attention": "transformer", "layers": 2},
+    "transformer copy tied": {
+        "attention": "transformer",
+        "layers": 1,
+        "copy": True,
+        "tied": True,
+        "score": "general",
+    },
 }
+every = pytest.mark.parametrize("options", CONFIGS.values(), ids=CONFIGS)
+
+LETTERS = "abcdef"
+
+
+def made(options, *, seed=0, **more):
+    torch.manual_seed(seed)
+    sizes = {"hidden": 16} if options.get("attention") == "transformer" else {"embedding": 12}
+    given = {"hidden": 16, "dropout": 0.0, "unknown_rate": 0.0} | sizes | options | more
+    return Translator(Config(**given), 4 + len(LETTERS), 4 + len(LETTERS))
+
+
+def encoding(options):
+    sides = (Vocabulary.of([LETTERS], "characters") for _ in range(2))
+    return Encoding(*sides, copy=options.get("copy", False))
+
+
+def pairs(*texts):
+    return [Pair(text, text[::-1]) for text in texts]
 
 
 def reversals(count, seed):
     draw = random.Random(seed)
-    texts = ["".join(draw.choices("abcdef", k=draw.randint(1, 6))) for _ in range(count)]
-    return [Pair(text, text[::-1]) for text in texts]
+    texts = ("".join(draw.choices(LETTERS, k=draw.randint(1, 6))) for _ in range(count))
+    return pairs(*texts)
 
 
-def encoding():
-    return Encoding(*(Vocabulary.of(["abcdef"], "characters") for _ in range(2)))
-
-
-@pytest.mark.parametrize("config", [CONFIGS["bahdanau"], CONFIGS["luong general"]], ids=str)
-def test_learns_to_reverse(config):
-    torch.manual_seed(0)
-    model, pairs = Translator(config, 10, 10), reversals(1024, 0)
-    optimizer = torch.optim.Adam(model.parameters(), 1e-2)
-    for step in range(160):
-        start = step * 64 % 1024
-        loss = model.loss(encoding().batch(pairs[start : start + 64]))
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-    model.eval()
-    assert token_match(model, encoding().batch(reversals(200, 1))) > 0.9
-
-
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_a_text_alone_equals_it_in_company(config):
-    torch.manual_seed(1)
-    trained = TrainedTranslator(Translator(config, 10, 10), encoding())
-    texts = ["abcdefabcdef", "c", "", "fed ☃"]
-    together = trained.translate(texts)
-    for text, among in zip(texts, together, strict=True):
-        (alone,) = trained.translate([text])
-        # The bound on the length is the batch's: a model that never ends may go on in company.
-        shared = len(alone.alignment.target)
-        assert among.target[: len(alone.target)] == alone.target
-        torch.testing.assert_close(
-            torch.from_numpy(among.alignment.weights.copy())[:shared],
-            torch.from_numpy(alone.alignment.weights.copy()),
-            atol=1e-5,
-            rtol=1e-4,
-        )
+def stepped(model, batch):
+    """log p of the true tokens and the weights, one step after the other."""
+    state = model.begin(batch.source, batch.source_lengths, batch.copies)
+    truth = batch.target if batch.copies is None else batch.copies.target
+    chosen, weights = [], []
+    for t in range(batch.target.shape[1] - 1):
+        found, state, row = model.step(truth[:, t], state)
+        chosen.append(found.gather(1, truth[:, t + 1 : t + 2])[:, 0])
+        weights.append(row)
+    real = torch.arange(len(chosen)) < batch.target_lengths[:, None] - 1
+    return torch.stack(chosen, 1).masked_fill(~real, 0.0), torch.stack(weights, 1)
 
 
 @torch.no_grad()
-@pytest.mark.parametrize("config", CONFIGS.values(), ids=CONFIGS)
-def test_decoding_gives_the_probabilities_that_training_sees(config):
-    torch.manual_seed(2)
-    model = Translator(config, 10, 10).eval()
-    source, lengths = encoding().sources(["abc", "de"])
-    found = greedy(model, source, lengths, 5)
-    begin = torch.full((2, 1), 2)
-    encoded = model._encode(source, lengths)
-    embedded = model.target_embedding(torch.cat([begin, found.tokens[:, :-1]], 1))
-    logits = model.output(model.decoder(embedded, encoded)).log_softmax(-1)
-    ended = (found.tokens == 3).cumsum(1) - (found.tokens == 3).int() > 0
-    chosen = logits.gather(-1, found.tokens[..., None])[..., 0].masked_fill(ended, 0.0)
-    torch.testing.assert_close(found.log_probability, chosen.sum(1), atol=1e-5, rtol=1e-4)
-    torch.testing.assert_close(found.weights.sum(-1), torch.ones_like(found.weights[..., 0]))
+@every
+def test_steps_say_what_the_loss_is_made_of(options):
+    model = made(options).eval()
+    batch = encoding(options).batch(pairs("abcd", "f", "e☃d☂", "cc☃"))
+    total, count = model.loss(batch)
+    chosen, weights = stepped(model, batch)
+    assert count == 5 + 2 + 5 + 4
+    torch.testing.assert_close(-chosen.sum(), total, atol=2e-4, rtol=1e-4)
+    torch.testing.assert_close(model.align(batch), weights, atol=1e-5, rtol=1e-4)
+    assert not weights[1, :, 1:].any()
+
+
+@torch.no_grad()
+@every
+def test_probabilities_are_a_distribution(options):
+    model = made(options).eval()
+    batch = encoding(options).batch(pairs("abcd", "f☂☃"))
+    state = model.begin(batch.source, batch.source_lengths, batch.copies)
+    found, _, _ = model.step(torch.tensor([BEGIN, BEGIN]), state)
+    torch.testing.assert_close(found.exp().sum(-1), torch.ones(2))
+    assert found.shape[1] == 10 + 2 * (batch.copies is not None)
+
+
+@torch.no_grad()
+@every
+def test_a_row_alone_is_as_in_company_whatever_stands_in_the_padding(options):
+    model = made(options).eval()
+    texts = pairs("abcdef", "c", "fed☃", "☃a☂a☃")
+    batch = encoding(options).batch(texts)
+    rows = []
+    for pair in texts:
+        alone = encoding(options).batch([pair])
+        rows.append(model.loss(alone).total)
+        _, weights = stepped(model, alone)
+        torch.testing.assert_close(model.align(alone), weights, atol=1e-5, rtol=1e-4)
+    torch.testing.assert_close(model.loss(batch).total, sum(rows), atol=2e-4, rtol=1e-4)
+    poisoned = _poisoned(batch)
+    assert not torch.equal(poisoned.source, batch.source)
+    torch.testing.assert_close(model.loss(poisoned), model.loss(batch), atol=1e-4, rtol=1e-5)
+
+
+def _poisoned(batch):
+    def behind(rows, lengths):
+        return torch.where(torch.arange(rows.shape[1]) < lengths[:, None], rows, 5)
+
+    lengths = batch.source_lengths
+    copies = batch.copies
+    if copies is not None:
+        target = behind(copies.target, batch.target_lengths)
+        copies = copies._replace(source=behind(copies.source, lengths), target=target)
+    target = behind(batch.target, batch.target_lengths)
+    return batch._replace(source=behind(batch.source, lengths), target=target, copies=copies)
+
+
+@every
+def test_every_tensor_gets_a_gradient_in_both_dtypes(options):
+    model = made(options, dropout=0.1)
+    batch = encoding(options).batch(pairs("abcdef", "c", "fed☃"))
+    model.loss(batch).total.backward()
+    without = {name for name, p in model.named_parameters() if p.grad is None or not p.grad.any()}
+    assert without <= {"network.decoder.attention.score.offset"}
+    model.zero_grad()
+    with torch.autocast("cpu", torch.bfloat16):
+        total, count = model.loss(batch)
+    total.backward()
+    assert total.dtype == torch.float32
+    assert torch.isfinite(total)
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+    model.eval()
+    with torch.no_grad(), torch.autocast("cpu", torch.bfloat16):
+        half = model.loss(batch).total / count
+        chosen, _ = stepped(model, batch)
+    exact = model.loss(batch).total / count
+    torch.testing.assert_close(half, exact, atol=0.1, rtol=0.05)
+    torch.testing.assert_close(-chosen.sum() / count, exact, atol=0.1, rtol=0.05)
+
+
+LEARNERS = {
+    "bahdanau": ({}, 1e-2),
+    "luong general": ({"attention": "luong", "embedding": 16}, 1e-2),
+    "luong dot unfed": (CONFIGS["luong dot unfed"], 1e-2),
+    "transformer": ({"attention": "transformer", "layers": 1, "label_smoothing": 0.1}, 5e-3),
+    "scheduled": ({"teacher_forcing": 0.5}, 1e-2),
+}
+
+
+@pytest.mark.parametrize(("options", "rate"), LEARNERS.values(), ids=LEARNERS)
+def test_learns_to_reverse(options, rate):
+    model = made(options, hidden=32)
+    optimizer = torch.optim.Adam(model.parameters(), rate)
+    examples = reversals(1024, 0)
+    steps = 400 if options.get("attention") == "transformer" else 160
+    for step in range(steps):
+        start, model.progress = step * 64 % 1024, step / steps
+        total, count = model.loss(encoding(options).batch(examples[start : start + 64]))
+        optimizer.zero_grad()
+        (total / count).backward()
+        optimizer.step()
+    model.eval()
+    assert exact(model, encoding(options).batch(reversals(200, 1))) > 0.8
+
+
+@torch.no_grad()
+def exact(model, batch):
+    """The share of targets that the likeliest tokens are."""
+    state = model.begin(batch.source, batch.source_lengths)
+    last, right = batch.target[:, 0], torch.ones(len(batch.target), dtype=torch.bool)
+    for t in range(1, batch.target.shape[1]):
+        found, state, _ = model.step(last, state)
+        last = found.argmax(-1)
+        right &= (last == batch.target[:, t]) | (t >= batch.target_lengths)
+    return right.float().mean()
 
 
 def test_unknown_rate_reads_tokens_as_unknown_in_training_alone():
-    model = Translator(Config(embedding=4, hidden=4, unknown_rate=0.5), 10, 10)
-    source = torch.tensor([[4, 5, 6, 7, 0]] * 200)
+    model = made({}, unknown_rate=0.5)
+    source = torch.tensor([[4, 5, 6, 7, PAD]] * 200)
     lost = model._with_unknowns(source)
-    assert 0.4 < (lost[:, :4] == 1).float().mean() < 0.6
+    assert 0.4 < (lost[:, :4] == UNKNOWN).float().mean() < 0.6
     assert not lost[:, 4].any()
     model.eval()
     assert torch.equal(model._with_unknowns(source), source)
+
+
+@pytest.mark.parametrize("attention", ["bahdanau", "luong"])
+@pytest.mark.parametrize("sampling", ["token", "target"])
+def test_teacher_forcing_falls(attention, sampling):
+    """Tokens that the network reads are counted where the model's own can be told from the true."""
+    options = {"attention": attention, "teacher_forcing": 0.25, "sampling": sampling}
+    model = made(options)
+    with torch.no_grad():  # a model that always says END
+        model.output.layer.bias[END] = 1e4
+    batch = encoding(options).batch(pairs(*["abcdef" * 2] * 100))
+    shares = []
+    for model.progress in (0.0, 0.5, 1.0):
+        _, read = model._written(batch, batch.target[:, :-1])
+        own = read[:, 1:] == END
+        assert torch.equal(read[:, 1:][~own], batch.target[:, 1:-1][~own])
+        if sampling == "target":
+            assert torch.equal(own.all(1), own.any(1))
+        shares.append(own.float().mean())
+    assert shares[0] == 0
+    assert shares[1:] == [pytest.approx(0.375, abs=0.15), pytest.approx(0.75, abs=0.15)]
+    model.eval()
+    assert torch.equal(model._written(batch, batch.target[:, :-1])[1], batch.target[:, :-1])
+    assert "progress" not in model.state_dict()
+
+
+def test_sampled_steps_are_the_forced_ones_where_the_truth_is_read():
+    for options in ({}, {"attention": "luong"}, {"alignment": "coverage"}, {"copy": True}):
+        model = made(options, teacher_forcing=0.5)
+        batch = encoding(options).batch(pairs("abcd", "e☃d"))
+        tokens = batch.target[:, :-1]
+        true = torch.zeros_like(tokens, dtype=torch.bool)
+        steps, read = model._sampled(batch.source, batch, tokens, true)
+        assert torch.equal(read, tokens)
+        whole, _ = model._written(batch, tokens)
+        torch.testing.assert_close(steps.features, whole.features, atol=1e-5, rtol=1e-4)
+
+
+def test_terms_of_training_are_of_training_alone():
+    batch = encoding({}).batch(pairs("abcd", "ed"))
+    plain = made({"alignment": "coverage"}, coverage_weight=0.0)
+    weighed = made({"alignment": "coverage"}, coverage_weight=2.0)
+    assert weighed.loss(batch).total > plain.loss(batch).total + 0.1
+    smooth = made({}, label_smoothing=0.2)
+    assert not torch.equal(smooth.loss(batch).total, made({}).loss(batch).total)
+    for model, same in ((weighed, plain), (smooth, made({}))):
+        torch.testing.assert_close(model.eval().loss(batch).total, same.eval().loss(batch).total)
+
+
+def test_reinforce_is_a_term_of_the_loss():
+    batch = encoding({}).batch(pairs("abcd", "edf", "bc"))
+    model = made({"alignment": "hard"})
+    attention = model.network.decoder.attention
+    attention.expectation = 0.0  # every place is drawn
+    model.loss(batch).total.backward()
+    score = attention.score.key.weight
+    assert attention.baseline < 0
+    assert score.grad.any()  # by REINFORCE alone: a drawn place passes no gradient to the score
+    attention.reward_weight = attention.entropy_weight = 0.0
+    score.grad = None
+    model.loss(batch).total.backward()
+    assert not score.grad.any()
+
+
+def test_attention_none_has_the_size_of_bahdanau_but_for_its_attention():
+    def shapes(options):
+        return {name: p.shape for name, p in made(options).named_parameters()}
+
+    with_attention, without = shapes({}), shapes({"attention": "none"})
+    more = with_attention.keys() - without.keys()
+    assert all(name.startswith("network.decoder.attention.") for name in more)
+    assert len(more) == 3
+    assert {name: with_attention[name] for name in without} == without
+
+
+@torch.no_grad()
+def test_a_cache_that_is_full_grows():
+    model = made(CONFIGS["transformer"]).eval()
+    batch = encoding({}).batch([Pair("a", "abcdef" * 6)])
+    chosen, _ = stepped(model, batch)  # room for 17 tokens, and 37 are written
+    torch.testing.assert_close(-chosen.sum(), model.loss(batch).total, atol=1e-3, rtol=1e-4)

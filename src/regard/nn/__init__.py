@@ -3,8 +3,9 @@
 Attention          a score and its projections                        nn/attention.py
 LearnedScore       the tensors of a score by its name                 nn/learned_score.py
 BidirectionalGRU   the encoder of RNNsearch                           nn/encoders.py
-BahdanauDecoder    RNNsearch's decoder                                nn/decoders.py
-LuongDecoder       global attention, input feeding                    nn/decoders.py
+BahdanauDecoder    RNNsearch's decoder                                nn/bahdanau.py
+LuongDecoder       attention after the step, input feeding            nn/luong.py
+FixedVector        no attention: the source as one vector             nn/fixed.py
 LocalAttention     a window, moving on or predicted (Luong)           nn/local.py
 LocationSensitiveAttention   sees where it looked last                nn/location_sensitive.py
 CoverageAttention  sees how much of each key is read; coverage_loss   nn/coverage.py
@@ -22,16 +23,19 @@ TransformerDecoder, TransformerDecoderLayer    and step by step       nn/transfo
 """
 
 from regard.nn.attention import Attention
+from regard.nn.bahdanau import BahdanauDecoder
 from regard.nn.cache import KeyValueCache
 from regard.nn.coverage import CoverageAttention, coverage_loss
-from regard.nn.decoders import BahdanauDecoder, Encoded, LuongDecoder
+from regard.nn.decoders import Encoded
 from regard.nn.encoders import BidirectionalGRU
+from regard.nn.fixed import FixedVector
 from regard.nn.glimpse import GaussianGlimpse
 from regard.nn.hard import HardAttention
 from regard.nn.learned_score import LearnedScore
 from regard.nn.local import LocalAttention
 from regard.nn.location_sensitive import LocationSensitiveAttention
 from regard.nn.lstmn import LSTMN
+from regard.nn.luong import LuongDecoder
 from regard.nn.monotonic import MonotonicAttention, monotonic_alignment, monotonic_alignments
 from regard.nn.multihead import MultiheadAttention
 from regard.nn.pointer import PointerAttention
@@ -49,6 +53,7 @@ __all__ = [
     "BidirectionalGRU",
     "CoverageAttention",
     "Encoded",
+    "FixedVector",
     "GaussianGlimpse",
     "HardAttention",
     "KeyValueCache",

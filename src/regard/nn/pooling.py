@@ -9,7 +9,7 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from regard.attention import attend
-from regard.errors import KindError, ShapeError, UnknownName
+from regard.errors import KindError, RangeError, ShapeError, UnknownName
 from regard.grid import shape_text
 from regard.masks import Mask
 from regard.nn.refusals import sizes
@@ -73,17 +73,42 @@ class Fixed(nn.Module):
         return torch.tanh(vector @ self.weight.to(key.dtype) + bias)
 
 
+class Multihead(nn.Module):
+    """e_ij = u_iᵀ h_j / √F:  ``query`` is u ``(H, F)``, and ``value`` the heads' W_V
+    ``(H, F/H, F)``."""
+
+    def __init__(self, features: int, heads: int) -> None:
+        super().__init__()
+        if features % heads:
+            raise RangeError(
+                f"form='multihead' gives each of {heads} heads an equal share of the features, "
+                f"and {features} features are no multiple of {heads}"
+            )
+        self.query = nn.Parameter(torch.empty(heads, features).normal_())
+        self.value = nn.Parameter(torch.empty(heads, features // heads, features))
+        nn.init.uniform_(self.value, -1 / math.sqrt(features), 1 / math.sqrt(features))
+
+    def features(self, key: Float[Tensor, "*batch K F"]) -> Float[Tensor, "*batch K F"]:
+        return key / math.sqrt(key.shape[-1])
+
+    def joined(self, pooled: Float[Tensor, "*batch H F"]) -> Float[Tensor, "*batch F"]:
+        """[head_1; …; head_H]. To project what was pooled is to pool what was projected."""
+        return torch.einsum("...hf,hvf->...hv", pooled, self.value.to(pooled.dtype)).flatten(-2)
+
+
 FORMS: dict[str, type[nn.Module]] = {
     "length_free": LengthFree,
     "fixed": Fixed,
     "gated": Gated,
     "structured": Structured,
+    "multihead": Multihead,
 }
 OPTIONS = {
     "length_free": ("hidden",),
     "fixed": ("length",),
     "gated": ("hidden",),
     "structured": ("hidden", "rows"),
+    "multihead": ("heads",),
 }
 """What each form is made of besides F."""
 
@@ -95,24 +120,30 @@ class AttentionPooling(nn.Module):
         fixed         e_j = tanh(h_j·w + b_j)                    a bias per position: one length
         gated         e_j = wᵀ (tanh(V h_j) ∘ σ(U h_j))
         structured    A = softmax(W_s2 tanh(W_s1 Hᵀ)), r rows    with ``penalty`` ‖AAᵀ − I‖²_F
+        multihead     [head_1; …; head_H], head_i = Σ_j α_ij W_V,i h_j, e_ij = u_iᵀ h_j / √F
 
-    Each is attention of a learned query (v, 1, w, the rows of W_s2) over keys that passed a layer.
+    Each is attention of a learned query (v, 1, w, the rows of W_s2, u_i) over keys that passed a
+    layer, or, with "multihead", over the h_j themselves.
 
     Source:  length_free: Yang et al. 2016, "Hierarchical attention networks for document
              classification" (NAACL), eq. 5–7; fixed: the attention layer of the Keras tutorials;
              gated: Ilse, Tomczak, Welling 2018 (arXiv:1802.04712), eq. 9; structured: Lin et al.
-             2017 (arXiv:1703.03130), eq. 6 and 8
+             2017 (arXiv:1703.03130), eq. 6 and 8; multihead: Vaswani et al. 2017
+             (arXiv:1706.03762), §3.2.2, with learned queries as in Lee et al. 2019
+             (arXiv:1810.00825), §3.2
     Departs: padding takes no part (the Keras layer of the tutorials looks at it); a sequence of
              nothing gives zeros; initialised as torch's linear layers are, but ``fixed`` as in
-             the tutorials, w from N(0, 0.05²) and b = 0
-    Cost:    O(K·F·D) time (fixed: O(K·F)), memory O(K·(F + D))
+             the tutorials, w from N(0, 0.05²) and b = 0; a head's u_i is its learned query and
+             W_K,i in one (their product is all that the score sees), W_O is what follows
+    Cost:    O(K·F·D) time (fixed: O(K·F); multihead: O(H·K·F + F²)), memory O(K·(F + D))
 
     Args:
         features: F, of each h_j.
-        form: "length_free", "fixed", "gated" or "structured".
-        hidden: D of the inner layer; None: F. Not of "fixed".
+        form: "length_free", "fixed", "gated", "structured" or "multihead".
+        hidden: D of the inner layer; None: F. Not of "fixed" and "multihead".
         length: K of "fixed", tokens; shorter sequences are padded to it.
         rows: r of "structured": how many vectors.
+        heads: H of "multihead", of which F is a multiple.
         normalizer: as in ``attend``.
 
     Raises:
@@ -135,12 +166,13 @@ class AttentionPooling(nn.Module):
         hidden: int | None = None,
         length: int | None = None,
         rows: int | None = None,
+        heads: int | None = None,
         normalizer: Normalizer | str = "softmax",
     ) -> None:
         super().__init__()
         if form not in FORMS:
             raise UnknownName(f"no pooling is called {form!r}; the forms are {', '.join(FORMS)}")
-        given = {"hidden": hidden, "length": length, "rows": rows}
+        given = {"hidden": hidden, "length": length, "rows": rows, "heads": heads}
         if hidden is None and "hidden" in OPTIONS[form]:
             given["hidden"] = features
         made: dict[str, int] = {k: v for k, v in given.items() if v is not None}
@@ -151,7 +183,7 @@ class AttentionPooling(nn.Module):
             )
         sizes("AttentionPooling", features=features, **made)
         self.n_features, self.length = features, length
-        self.one = form != "structured"
+        self.one = form not in ("structured", "multihead")
         self.form = FORMS[form](features, **made)
         self.normalizer = named_normalizer(normalizer)
 
@@ -163,7 +195,7 @@ class AttentionPooling(nn.Module):
         return_weights: bool = False,
     ) -> Tensor | tuple[Tensor, Tensor]:
         """``(*batch, F)``, and the weights ``(*batch, K)`` if asked; "structured" gives
-        ``(*batch, r, F)`` and ``(*batch, r, K)``.
+        ``(*batch, r, F)`` and ``(*batch, r, K)``, "multihead" weights ``(*batch, H, K)``.
 
         Args:
             sequence: H.
@@ -188,6 +220,8 @@ class AttentionPooling(nn.Module):
         if self.one:
             pooled = pooled[..., 0, :]
             weights = None if weights is None else weights[..., 0, :]
+        if isinstance(self.form, Multihead):
+            pooled = self.form.joined(pooled)
         return pooled if weights is None else (pooled, weights)
 
     @staticmethod

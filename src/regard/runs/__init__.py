@@ -1,8 +1,12 @@
-"""The run folder, and what can be done with it: save, load, decode, translate, evaluate, report.
+"""The run folder, and what can be done with it: save, load, decode, answer, evaluate, report.
 
-folder.py      the files of a run
-decode.py      searches for the likeliest text
-translate.py   a trained translator
-evaluate.py    scores
-report.py      the page
+system.py            what of a system the shared parts need to know
+translator.py        the translator;  translate.py: its answers;  scores_of_texts.py, bleu.py
+classifier.py        the classifier;  scores_of_classes.py
+folder.py            the files of a run
+held_out.py          a run loaded, and judged on what it has not learned from
+decode/              searches for the likeliest text
+stream.py            answers to a stream of texts, in its order
+alignment_error.py   weights beside alignments made by hand
+report.py            the page
 """

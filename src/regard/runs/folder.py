@@ -24,7 +24,7 @@ from torch import Tensor
 
 from regard.errors import RunError
 
-FORMAT = 1
+FORMAT = 2
 
 
 @dataclass(frozen=True)

@@ -5,44 +5,43 @@ from collections.abc import Sequence
 
 import torch
 
-from regard.runs.evaluate import Scores, table
 from regard.runs.folder import Run
-from regard.runs.translate import Translation
+from regard.runs.system import Answer, System
 from regard.view import page, svg
 
-CURVES = {
-    "Loss": ("nats a token", {"train_loss": "training", "valid_loss": "validation"}),
-    "Exact match on the validation part": ("share of texts", {"valid_exact_match": "validation"}),
-}
 
-
-def write(run: Run, scores: Scores, examples: Sequence[Translation]) -> None:
+def write(
+    run: Run,
+    system: System,
+    scores: Sequence[tuple[str, str]],
+    answers: Sequence[Answer],
+    sections: Sequence[page.Section],
+) -> None:
     """``report.html``: one file that needs no other and no network."""
     about = run.about
-    curves = "".join(_curve(run, *curve) for curve in CURVES.items())
-    alignments = "".join(
-        page.figure(svg.heatmap(example.alignment), f"{example.source} → {example.target}")
-        for example in examples
-    )
+    looks = "".join(page.figure(answer.figure(), answer.title) for answer in answers)
     html = page.page(
-        f"{about['system']} on {about['source']}",
+        f"{about['system']} on {' '.join(about['source'])}",
         [
-            page.Section("Scores on held-out texts", page.table(("score", "value"), table(scores))),
-            page.Section("How it learned", curves),
+            page.Section("Scores on held-out examples", page.table(("score", "value"), scores)),
+            page.Section("How it learned", _curves(run, system)),
+            *sections,
             page.Section(
                 "What it looked at",
                 page.paragraph(
-                    "Each row is a token that the model wrote; the colours say how much weight "
-                    "each token of the source had while it was written. A row sums to 1."
+                    "Attention weights: the darker, the more weight. They say where the model "
+                    "looked, which is not by itself why it answered as it did."
                 )
-                + alignments,
+                + looks,
             ),
             page.Section(
                 "How it was made",
                 page.preformatted((run.path / "config.yaml").read_text(encoding="utf-8"))
                 + page.paragraph(
-                    f"regard {about['regard']}, torch {torch.__version__}, Python "
-                    f"{platform.python_version()}, {torch.get_num_threads()} threads"
+                    f"{about.get('parameters', 0):,} parameters, trained in "
+                    f"{about.get('seconds', 0.0):,.0f} s; regard {about['regard']}, torch "
+                    f"{torch.__version__}, Python {platform.python_version()}, "
+                    f"{torch.get_num_threads()} threads"
                 ),
             ),
         ],
@@ -50,20 +49,25 @@ def write(run: Run, scores: Scores, examples: Sequence[Translation]) -> None:
     run.write("report.html", html)
 
 
-def explanation(examples: Sequence[Translation]) -> str:
-    """A page of alignments."""
+def explanation(answers: Sequence[Answer]) -> str:
+    """A page of what was looked at."""
     sections = [
-        page.Section(
-            f"{example.source} → {example.target}",
-            page.figure(svg.heatmap(example.alignment), "weights, by row"),
-        )
-        for example in examples
+        page.Section(answer.title, page.figure(answer.figure(), "attention weights"))
+        for answer in answers
     ]
     return page.page("What the model looked at", sections)
 
 
-def _curve(run: Run, title: str, what: tuple[str, dict[str, str]]) -> str:
-    unit, names = what
+def _curves(run: Run, system: System) -> str:
+    measure = system.measure.replace("_", " ")
+    loss = {"train_loss": "training", "valid_loss": "validation"}
+    measured = {f"valid_{system.measure}": "validation"}
+    return _curve(run, "Loss", system.loss, loss) + _curve(
+        run, f"{measure.capitalize()} on the validation part", "share", measured
+    )
+
+
+def _curve(run: Run, title: str, unit: str, names: dict[str, str]) -> str:
     lines = run.metrics
     series = {
         name: [(line["step"], line[key]) for line in lines if key in line]

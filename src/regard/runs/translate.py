@@ -1,94 +1,177 @@
-"""A trained translator, loaded from its run: texts in, texts and alignments out."""
+"""A trained translator: texts in, texts and alignments out."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import torch
 
 from regard.data.batching import Encoding
-from regard.data.vocabulary import END, Vocabulary, split
-from regard.errors import DataError, RunError
-from regard.runs.decode import greedy
-from regard.runs.folder import Run
-from regard.systems.translator import Config, Translator
-from regard.view import Alignment
+from regard.data.pairs import Pair
+from regard.data.vocabulary import Units, join, surfaces
+from regard.runs import scores_of_texts
+from regard.runs.decode import Hypothesis, Search, search, unknown_sources
+from regard.runs.stream import streamed
+from regard.runs.system import Scores, Trained
+from regard.systems.translator import Translator
+from regard.view import Alignment, svg, terminal
 
 
 @dataclass(frozen=True)
-class Translation:
-    """What a text became, how sure the model was (log-probability, nats), and where it looked."""
+class Text:
+    """One text that a source may become: how likely it is (log-probability, nats), its score, and
+    where the model looked while it wrote it."""
 
-    source: str
     target: str
     log_probability: float
+    score: float
     alignment: Alignment
 
 
 @dataclass(frozen=True)
-class TrainedTranslator:
+class Translation:
+    """What a text became: the best, and others if they were asked for."""
+
+    source: str
+    texts: tuple[Text, ...]
+
+    @property
+    def target(self) -> str:
+        return self.texts[0].target
+
+    @property
+    def log_probability(self) -> float:
+        return self.texts[0].log_probability
+
+    @property
+    def alignment(self) -> Alignment:
+        return self.texts[0].alignment
+
+    @property
+    def line(self) -> str:
+        """The best text; of several, a line each: rank, log-probability and text."""
+        if len(self.texts) == 1:
+            return self.target
+        rows = enumerate(self.texts, 1)
+        return "\n".join(f"{rank}\t{t.log_probability:.4f}\t{t.target}" for rank, t in rows)
+
+    @property
+    def title(self) -> str:
+        return f"{self.source} → {self.target}"
+
+    def as_json(self) -> dict[str, Any]:
+        best = {"source": self.source} | _numbers(self.texts[0])
+        return best if len(self.texts) == 1 else best | {"n_best": list(map(_numbers, self.texts))}
+
+    def weights_as_json(self) -> dict[str, Any]:
+        return {
+            "source": self.alignment.source,
+            "target": self.alignment.target,
+            "weights": self.alignment.weights.round(6).tolist(),
+        }
+
+    def terminal(self) -> str:
+        return terminal.alignment(self.alignment)
+
+    def figure(self) -> str:
+        return svg.heatmap(self.alignment)
+
+    def save(self, path: Path) -> None:
+        from regard.view import picture
+
+        picture.save(self.alignment, path)
+
+
+def _numbers(text: Text) -> dict[str, Any]:
+    return {"target": text.target, "log_probability": round(text.log_probability, 6)}
+
+
+@dataclass(frozen=True)
+class TrainedTranslator(Trained):
     """A model with its vocabularies, ready to answer."""
 
     model: Translator
     encoding: Encoding
 
-    def translate(self, texts: Sequence[str]) -> list[Translation]:
+    def predict(self, texts: Sequence[str], search: Any = None) -> list[Translation]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Translate texts as one batch; what stands beside a text in the batch changes nothing.
 
-        Characters never seen are read as unknown; an empty text is one unknown token.
+        Tokens never seen are read as unknown; an empty text is one unknown token.
         """
+        return self.translate(texts, search)
+
+    def translate(self, texts: Sequence[str], options: Search | None = None) -> list[Translation]:
+        """``predict``, with greedy search unless ``options`` say otherwise."""
         if not texts:
             return []
         self.model.eval()
-        source, lengths = self.encoding.sources(texts)
-        # The rows end on their own; the bound is for a model that has not learned to.
-        found = greedy(self.model, source, lengths, max_length=2 * source.shape[1] + 20)
+        options = Search() if options is None else options
+        source, lengths, copies = self.encoding.sources(texts)
+        found = search(self.model, source, lengths, options, copies)
+        words = [()] * len(texts) if copies is None else copies.words
         return [
-            self._translation(text, numbers, weights, float(log_probability))
-            for text, numbers, weights, log_probability in zip(
-                texts, found.tokens.tolist(), found.weights, found.log_probability, strict=True
-            )
+            Translation(text, tuple(self._text(text, one, own, options) for one in row))
+            for text, row, own in zip(texts, found, words, strict=True)
         ]
 
-    def _translation(
-        self, text: str, numbers: list[int], weights: torch.Tensor, log_probability: float
-    ) -> Translation:
-        vocabulary = self.encoding.target
-        written = numbers[: numbers.index(END)] if END in numbers else numbers
-        tokens = split(text, self.encoding.source.units) or ["<unk>"]
-        alignment = Alignment(
-            source=tuple(tokens),
-            target=tuple(vocabulary.tokens[number] for number in written),
-            weights=weights[: len(written), : len(tokens)].float().numpy(),
-            title=text,
+    def align(self, pairs: Sequence[Pair]) -> list[Alignment]:
+        """Forced decoding: where the model looks while it writes these targets, END left out."""
+        self.model.eval()
+        with torch.inference_mode():
+            weights = self.model.align(self.encoding.batch(pairs))
+        found = []
+        for (source, target), rows in zip(pairs, weights, strict=True):
+            tokens = self.encoding.target.split(target)
+            found.append(self._alignment(source, tokens, rows))
+        return found
+
+    def length(self, text: str) -> int:
+        return len(self.encoding.source.split(text))
+
+    def evaluate(self, examples: Sequence[Pair], search: Any = None, source: str = "") -> Scores:
+        return scores_of_texts.evaluate(self, examples, search or Search(), source)
+
+    def table(self, scores: Scores) -> list[tuple[str, str]]:
+        return scores_of_texts.table(scores)
+
+    def answers(self, texts: Sequence[str], options: Search) -> list[Translation]:
+        """Translate many texts, in batches of like length; their order is kept."""
+        found = streamed(
+            texts, lambda some: self.translate(some, options), length=self.length, progress=True
         )
-        return Translation(text, vocabulary.decode(written), log_probability, alignment)
+        return list(found)
+
+    def _text(self, source: str, found: Hypothesis, copied: Sequence[str], options: Search) -> Text:
+        vocabulary = self.encoding.target
+        tokens = [
+            vocabulary.tokens[n] if n < len(vocabulary) else copied[n - len(vocabulary)]
+            for n in found.tokens
+        ]
+        if options.replace_unknown:
+            words = self.encoding.source.split(source)
+            for place, origin in unknown_sources(found).items():
+                tokens[place] = words[origin] if words else tokens[place]
+        return Text(
+            join(tokens, vocabulary.units),
+            found.log_probability,
+            found.score,
+            self._alignment(source, tokens, found.weights),
+        )
+
+    def _alignment(self, source: str, target: Sequence[str], weights: torch.Tensor) -> Alignment:
+        words = self.encoding.source.split(source) or ["<unk>"]
+        return Alignment(
+            source=_shown(words, self.encoding.source.units),
+            target=_shown(target, self.encoding.target.units),
+            weights=weights[: len(target), : len(words)].float().numpy(),
+            title=source,
+        )
 
 
-def load(path: Path) -> TrainedTranslator:
-    """The translator of a run, with its best weights.
-
-    Raises:
-        RunError: no run, a run of another system, or one without weights.
-    """
-    run = Run.open(path)
-    if run.about["system"] != "translator":
-        raise RunError(f"{path} is a run of {run.about['system']}, not of translator")
-    weights = run.load_weights()
-    encoding = load_encoding(run)
-    try:
-        config = Config(**run.config["model"])
-        model = Translator(config, len(encoding.source), len(encoding.target))
-        model.load_state_dict(weights)
-    except (KeyError, TypeError, RuntimeError) as error:
-        raise RunError(f"{path}: its files do not belong together: {error}") from None
-    return TrainedTranslator(model.eval(), encoding)
-
-
-def load_encoding(run: Run) -> Encoding:
-    """The vocabularies of a run."""
-    stored = run.read_json("vocabulary.json")
-    try:
-        return Encoding(*(Vocabulary.from_json(stored[side]) for side in ("source", "target")))
-    except (KeyError, TypeError, AttributeError, DataError):
-        raise RunError(f"{run.path / 'vocabulary.json'} is broken: no vocabularies") from None
+def _shown(tokens: Sequence[str], units: Units) -> tuple[str, ...]:
+    """Tokens as people read them, without what says how they are joined."""
+    if units == "characters":
+        return tuple(tokens)
+    both = zip(surfaces(tokens, units), tokens, strict=True)
+    return tuple(surface.strip() or token for surface, token in both)

@@ -12,6 +12,7 @@ from lightning.pytorch.loggers import Logger
 from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
+from regard.errors import RunError
 from regard.runs.folder import Run
 from regard.training.task import Task
 
@@ -32,10 +33,19 @@ class KeepBest(Callback):
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loss = float(trainer.callback_metrics["valid_loss"])
-        if not trainer.sanity_checking and trainer.is_global_zero and loss < self.best:
-            assert isinstance(pl_module, Task)
-            self.best = loss
+        if trainer.sanity_checking or not loss < self.best:
+            return
+        assert isinstance(pl_module, Task)
+        self.best = loss
+        if not trainer.is_global_zero:
+            return
+        try:
             self.run.save_weights(pl_module.system.state_dict())
+        except OSError as error:
+            raise RunError(
+                f"{self.run.path}: the best weights so far cannot be written ({error.strerror}); "
+                "those before them are still there: make room and go on with --resume"
+            ) from error
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}
@@ -71,11 +81,12 @@ class StopOnSignal(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        # Before a step, not after one: then the last step's numbers are written too.
-        if self.signum:
+        # Before a step, not after one: then the last step's numbers are written too. All processes
+        # stop at the same step, or those that go on would wait for ever for the others.
+        if trainer.strategy.reduce_boolean_decision(bool(self.signum), all=False):
             assert isinstance(pl_module, Task)
             trainer.save_checkpoint(pl_module.checkpoint)
-            raise Interrupted(self.signum)
+            raise Interrupted(self.signum or signal.SIGTERM)
 
     def raise_if_asked(self) -> None:
         """Stop, where a signal came in the last step or the last validation."""

@@ -2,69 +2,94 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from lightning.pytorch.utilities import rank_zero_only
+from torch import Tensor
 
 import regard
-from regard.data.batching import Encoding
-from regard.data.pairs import Splits
-from regard.data.sources import BUILTIN, PairsConfig, fingerprint, load
-from regard.data.vocabulary import Vocabulary
-from regard.errors import RunError
-from regard.runs.evaluate import table
+from regard.data.splits import Splits, fingerprint
+from regard.errors import DataError, RangeError, RunError
 from regard.runs.folder import FORMAT, Run
-from regard.runs.held_out import judge, splits_of
-from regard.runs.translate import load_encoding
-from regard.systems.translator import Config
+from regard.runs.held_out import judge, splits_of, stored_encoding
+from regard.runs.system import Encoding, System, named
 from regard.training.callbacks import Interrupted, StopOnSignal
 from regard.training.fit import Plan, fit, rehearse
 from regard.training.options import Training
 
 
 class Order(NamedTuple):
-    """Which system, and every option: source, data, model, training, trainer."""
+    """Which system, every option (source, data, model, training, trainer), and the run whose
+    weights are to begin with."""
 
     system: str
     options: dict[str, Any]
+    init: Run | None = None
 
 
 def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -> int:
     """Train, then judge on what was held out; returns an exit status.
 
     Raises:
-        DataError, RunError: before anything is written.
+        DataError, RunError, RangeError: before anything is written.
     """
-    options = order.options
-    _set_length(options["source"], options["trainer"])
-    plan = Plan(Config(**options["model"]), Training(**options["training"]), options["trainer"])
+    options, system = order.options, named(order.system)
+    _set_length(options["trainer"], system, options["source"])
+    weights = None if order.init is None else _weights_of(order)
+    plan = Plan(
+        system,
+        system.model(**options["model"]),
+        Training(**options["training"]),
+        options["trainer"],
+        weights,
+    )
     with StopOnSignal() as stop:
         try:
-            run, splits = _train(order, plan, folder, stop, overwrite=overwrite, resumed=resumed)
+            run, splits, speaks = _train(
+                order, plan, folder, stop, overwrite=overwrite, resumed=resumed
+            )
         except Interrupted as signal:
             _say(f"\nstopped by {signal}")
             if (folder / "run.json").exists():
                 _say(f"go on with\n    regard train {order.system} --run {folder} --resume")
             return 128 + signal.signum
-    for name, value in table(judge(run.path, splits.test)):
+    if not speaks:
+        return 0
+    try:
+        _, table = judge(run.path, splits)
+    except KeyboardInterrupt:
+        _say(f"\nthe training is done and kept; judge it with\n    regard evaluate {run.path}")
+        return 130
+    for name, value in table:
         print(f"{name:<42} {value:>8}")
     print(f"report: {run.path / 'report.html'}")
     return 0
 
 
-EPOCHS = {"dates": 1}
-"""Epochs of the built-in data, which are large; of a file, ``EPOCHS_OF_A_FILE``."""
-
-EPOCHS_OF_A_FILE = 20
+EPOCHS = 20
+"""Epochs of data that set no other number."""
 
 
-def _set_length(source: str, trainer: dict[str, Any]) -> None:
+def _set_length(trainer: dict[str, Any], system: System, sources: list[str]) -> None:
     """How long to train and how often to validate, where the user did not say."""
     if trainer["max_epochs"] is None and trainer["max_steps"] == -1 and trainer["max_time"] is None:
-        trainer["max_epochs"] = EPOCHS.get(source, EPOCHS_OF_A_FILE)
+        preset = system.presets.get(sources[0], {}) if len(sources) == 1 else {}
+        trainer["max_epochs"] = preset.get("epochs", EPOCHS)
     if trainer["val_check_interval"] is None:
         trainer["val_check_interval"] = 0.25 if trainer["max_epochs"] == 1 else 1.0
+
+
+def _weights_of(order: Order) -> dict[str, Tensor]:
+    assert order.init is not None
+    if order.init.about["system"] != order.system:
+        raise RunError(
+            f"--init: {order.init.path} is a run of {order.init.about['system']}, and this is to "
+            f"be one of {order.system}"
+        )
+    return order.init.load_weights()
 
 
 def _train(
@@ -75,55 +100,99 @@ def _train(
     *,
     overwrite: bool,
     resumed: Run | None,
-) -> tuple[Run, Splits]:
+) -> tuple[Run, Splits[Any], bool]:
     options = order.options
+    began = time.perf_counter()
     if resumed is None:
-        if options["source"] not in (*BUILTIN, "-"):
-            options["source"] = str(Path(options["source"]).resolve())
-        if folder.exists() and not overwrite:
+        options["source"] = _whereabouts(options["source"], plan.system)
+        _check_processes(options)
+        if folder.exists() and not overwrite and _is_first():
             Run.create(folder, {}, overwrite=False)
-        splits = load(options["source"], PairsConfig(**options["data"]))
-        encoding = _encoding(splits, options["data"])
-        rehearse(plan, encoding)
-        run = Run.create(folder, _first_files(order, splits, encoding), overwrite=overwrite)
+        splits = plan.system.splits(options["source"], plan.system.data(**options["data"]))
+        _check_parts(splits)
+        encoding = _encoding(order, plan, splits)
+        parameters = rehearse(plan, encoding)
+        run = Run(folder)
+        if _is_first():
+            files = _first_files(order, splits, encoding, parameters)
+            run = Run.create(folder, files, overwrite=overwrite)
     else:
         run = resumed
         _check_unchanged(run, options)
-        splits, encoding = splits_of(run), load_encoding(run)
-        rehearse(plan, encoding)
-        run.write("config.yaml", _yaml(options))
+        splits, encoding = splits_of(run), stored_encoding(run)
+        parameters = rehearse(plan, encoding)
+        if _is_first():
+            run.write("config.yaml", _yaml(options))
     _say(
-        f"{order.system} on {options['source']}: {len(splits.train):,} pairs to learn from, "
-        f"into {run.path}"
+        f"{order.system} on {' '.join(options['source'])}: {len(splits.train):,} examples to learn "
+        f"from ({len(splits.valid):,} to validate, {len(splits.test):,} to test), "
+        f"{parameters:,} parameters, into {run.path}"
     )
-    # A run that was stopped before its first validation has no checkpoint, and nothing to lose.
+    for note in splits.notes:
+        _say(f"note: {note}")
+    # A run that was stopped before its first checkpoint has nothing to lose.
     resume = resumed is not None and run.checkpoint.exists()
-    fit(run, plan, splits, encoding, stop, resume=resume)
-    return run, splits
+    speaks = fit(run, plan, splits, encoding, stop, resume=resume)
+    if speaks:
+        _note_time(run, time.perf_counter() - began)
+    return run, splits, speaks
 
 
-def _encoding(splits: Splits, data: dict[str, Any]) -> Encoding:
-    units, size = data["units"], data["vocabulary"]
-    return Encoding(
-        Vocabulary.of((pair.source for pair in splits.train), units, size=size),
-        Vocabulary.of((pair.target for pair in splits.train), units, size=size),
-    )
+def _encoding(order: Order, plan: Plan, splits: Splits[Any]) -> Encoding:
+    """How examples become numbers: as in the run to begin with, or by the training part."""
+    if order.init is not None:
+        return stored_encoding(order.init)
+    data = plan.system.data(**order.options["data"])
+    return plan.system.encoding(splits, data, plan.model)
 
 
-def _first_files(order: Order, splits: Splits, encoding: Encoding) -> dict[str, str]:
+def _whereabouts(sources: list[str], system: System) -> list[str]:
+    """Files by their whole paths: a run is used from other folders too."""
+    own = (*system.builtin, "-")
+    return [source if source in own else str(Path(source).resolve()) for source in sources]
+
+
+def _check_processes(options: dict[str, Any]) -> None:
+    devices = options["trainer"].get("devices")
+    if "-" in options["source"] and str(devices) not in ("auto", "1", "[0]"):
+        raise DataError("standard input is read by one process: give several devices a file")
+
+
+def _check_parts(splits: Splits[Any]) -> None:
+    for name in ("train", "valid", "test"):
+        if not len(getattr(splits, name)):
+            raise RangeError(f"nothing is left for the part {name!r} of the data")
+
+
+def _is_first() -> bool:
+    """Whether this process writes: the others were started by it, or by torchrun beside it."""
+    return not rank_zero_only.rank  # pyright: ignore[reportFunctionMemberAccess]
+
+
+def _first_files(
+    order: Order, splits: Splits[Any], encoding: Encoding, parameters: int
+) -> dict[str, str]:
     about = {
         "format": FORMAT,
         "system": order.system,
         "source": order.options["source"],
         "data": fingerprint(splits),
+        "parameters": parameters,
         "regard": regard.__version__,
     }
-    vocabulary = {"source": encoding.source.to_json(), "target": encoding.target.to_json()}
+    if order.init is not None:
+        about["init"] = str(order.init.path.resolve())
     return {
         "run.json": json.dumps(about, indent=1) + "\n",
-        "vocabulary.json": json.dumps(vocabulary, ensure_ascii=False) + "\n",
+        "vocabulary.json": json.dumps(encoding.to_json(), ensure_ascii=False) + "\n",
         "config.yaml": _yaml(order.options),
     }
+
+
+def _note_time(run: Run, seconds: float) -> None:
+    """How long the training took, of a run that went on several times: all of it."""
+    before = run.about.get("seconds", 0.0)
+    run.write_json("run.json", run.about | {"seconds": round(before + seconds, 1)})
 
 
 def _yaml(options: dict[str, Any]) -> str:
@@ -141,4 +210,5 @@ def _check_unchanged(run: Run, options: dict[str, Any]) -> None:
 
 
 def _say(text: str) -> None:
-    print(text, file=sys.stderr)
+    if _is_first():
+        print(text, file=sys.stderr)

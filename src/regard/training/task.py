@@ -1,6 +1,5 @@
 """The one Lightning task for all systems: a loss, an optimizer, a schedule."""
 
-import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,18 +10,24 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from regard.data.batching import LengthBatches
+from regard.training import randomness
 from regard.training.options import Training
+from regard.training.progress import Progress, factor
 
 
 class Task(LightningModule):
-    """Trains anything with ``loss(batch)``.
+    """Trains anything with ``loss(batch) -> Loss``.
+
+    What is minimised is the mean over the tokens (or examples) of the whole batch, wherever its
+    parts are: with several processes too, each of which has a part of every batch.
 
     Args:
-        system: the model; ``system.loss(batch)`` is a scalar (nats).
+        system: the model. If it has a number ``progress``, it is told the share of the training
+            that is done.
         options: how it is trained.
-        judge: what else to measure of a validation batch; larger is better.
-        checkpoint: where the state goes when a signal stops the training.
-        name: what ``judge`` measures.
+        judge: what else to measure of a validation batch, a mean over its rows; larger is better.
+        checkpoint: where the state goes.
+        measure: what ``judge`` measures.
     """
 
     def __init__(
@@ -31,56 +36,85 @@ class Task(LightningModule):
         options: Training,
         judge: Callable[[Any, Any], float],
         checkpoint: Path,
-        name: str = "exact_match",
+        measure: str,
     ) -> None:
         super().__init__()
-        self.system, self.options, self.judge, self.name = system, options, judge, name
+        self.system, self.options, self.judge, self.measure = system, options, judge, measure
         self.checkpoint = checkpoint
 
     def training_step(self, batch: Any) -> Tensor:
-        loss = self.system.loss(batch)  # pyright: ignore[reportCallIssue]
-        self.log("train_loss", loss, prog_bar=True)
-        return loss
+        if hasattr(self.system, "progress"):
+            self.system.progress = self._progress.after(self.global_step)  # pyright: ignore[reportArgumentType]
+        total, count = self.system.loss(batch)  # pyright: ignore[reportCallIssue]
+        every = self._summed(torch.stack([total.detach(), count.to(total.dtype)]))
+        self.log("train_loss", every[0] / every[1].clamp(min=1), prog_bar=True)
+        # The processes' gradients are averaged, and what is wanted is their sum.
+        return total * self.trainer.world_size / every[1].clamp(min=1)
+
+    def on_validation_epoch_start(self) -> None:
+        self._sums = torch.zeros(4, dtype=torch.float64)
 
     def validation_step(self, batch: Any) -> None:
+        total, count = self.system.loss(batch)  # pyright: ignore[reportCallIssue]
         rows = len(batch[0])
-        loss = self.system.loss(batch)  # pyright: ignore[reportCallIssue]
-        self.log("valid_loss", loss, batch_size=rows, prog_bar=True)
-        self.log(
-            f"valid_{self.name}", self.judge(self.system, batch), batch_size=rows, prog_bar=True
-        )
+        measured = self.judge(self.system, batch) * rows
+        self._sums += torch.tensor([float(total), float(count), measured, rows])
+
+    def on_validation_epoch_end(self) -> None:
+        total, count, measured, rows = self._summed(self._sums.to(self.device)).tolist()
+        self.log("valid_loss", total / max(count, 1), prog_bar=True)
+        self.log(f"valid_{self.measure}", measured / max(rows, 1), prog_bar=True)
 
     def configure_optimizers(self) -> Any:
-        optimizer = torch.optim.Adam(self.parameters(), self.options.learning_rate)
-        steps = self.trainer.estimated_stepping_batches
-        if math.isinf(steps):  # it ends by the clock, and no share of it is known
-            return optimizer
-        steps = max(int(steps), 1)
-        rising = max(1, int(self.options.warm_up * steps))
+        training = self.options
+        optimizer = torch.optim.AdamW(
+            self.parameters(),
+            training.learning_rate,
+            weight_decay=training.weight_decay,
+            fused=self._scaler is None,
+        )
+        self._progress = Progress(self.trainer)
+        least = 1 / self._progress.steps
 
-        def factor(step: int) -> float:
-            if step < rising:
-                return (step + 1) / rising
-            return 0.5 * (1 + math.cos(math.pi * min(1.0, (step - rising) / (steps - rising + 1))))
+        def at(step: int) -> float:
+            return factor(training, self._progress.after(step), least)
 
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, factor)
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, at)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        if self._scaler is None and gradient_clip_val and gradient_clip_algorithm in (None, "norm"):
+            # Lightning refuses to clip for fused optimizers in bfloat16, as it must in float16,
+            # where gradients are still scaled.
+            nn.utils.clip_grad_norm_(self.parameters(), gradient_clip_val)
+            return
+        super().configure_gradient_clipping(optimizer, gradient_clip_val, gradient_clip_algorithm)
+
+    @property
+    def _scaler(self) -> Any:
+        """What scales gradients in float16; None in other precisions."""
+        return getattr(self.trainer.precision_plugin, "scaler", None)
+
     def on_train_epoch_start(self) -> None:
         self._batches().epoch = self.current_epoch
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        # Lightning keeps neither the random state nor the place in the data: without them a
+        # Lightning keeps neither the random states nor the place in the data: without them a
         # resumed training would be another one.
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
         whole = progress.processed >= len(self._batches())
         checkpoint["regard"] = {
             "epoch": self.current_epoch + whole,
             "skip": 0 if whole else progress.processed,
-            "random": torch.get_rng_state(),
+            "random": self._of_all(randomness.state()),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -91,7 +125,22 @@ class Task(LightningModule):
         if resumed is not None:
             batches = self._batches()
             batches.epoch, batches.skip = resumed["epoch"], resumed["skip"]
-            torch.set_rng_state(resumed["random"])
+            states = resumed["random"]
+            # With another number of processes it is another training anyway.
+            randomness.restore(states[self.global_rank % len(states)])
+
+    def _summed(self, numbers: Tensor) -> Tensor:
+        """The sum over all processes."""
+        if self.trainer.world_size > 1:
+            torch.distributed.all_reduce(numbers)
+        return numbers
+
+    def _of_all(self, own: Any) -> list[Any]:
+        """What every process has, in their order."""
+        everyone = [own] * self.trainer.world_size
+        if self.trainer.world_size > 1:
+            torch.distributed.all_gather_object(everyone, own)
+        return everyone
 
     def _batches(self) -> LengthBatches:
         loader = self.trainer.train_dataloader

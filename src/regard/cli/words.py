@@ -6,7 +6,7 @@ config file before the options that change it.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Sequence, Set
 from pathlib import Path
 
 OPTION = re.compile(r"--?[A-Za-z]\S*$|--?[A-Za-z][\w.-]*=")
@@ -14,6 +14,9 @@ OPTION = re.compile(r"--?[A-Za-z]\S*$|--?[A-Za-z][\w.-]*=")
 
 FLAGS = frozenset({"-h", "--help", "--version", "--json", "--overwrite", "--resume"})
 """Options that take no value; every other takes the next word, unless it has ``=`` in it."""
+
+READ_HERE = ("--config", "--run", "--init")
+"""Options that this module has to read."""
 
 
 def parted(words: Sequence[str]) -> tuple[list[list[str]], list[str]]:
@@ -37,40 +40,52 @@ def parted(words: Sequence[str]) -> tuple[list[list[str]], list[str]]:
     return options, rest
 
 
-def for_use(words: Sequence[str]) -> list[str]:
+def for_use(words: Sequence[str], flags: Set[str] = frozenset()) -> list[str]:
     """The words of ``predict``, ``evaluate`` and ``explain``: options, then run and texts.
+
+    ``flags`` are options that may stand alone, though the parser wants them to be told true.
 
     >>> for_use(["run", "--json", "-o", "page.html", "a text"])
     ['--json', '-o', 'page.html', '--', 'run', 'a text']
     """
-    options, rest = parted(words)
+    told = [f"{word}=true" if word in flags else word for word in words]
+    options, rest = parted(told)
     return [*_flat(options), "--", *rest] if rest else _flat(options)
 
 
 def for_training(
-    words: Sequence[str], config_of_run: Callable[[str | None, str], Path]
+    words: Sequence[str], default: str, config_of_run: Callable[[str | None, list[str]], Path]
 ) -> list[str]:
     """The words of ``train SYSTEM``: the data as ``--source``, config files before all else.
 
-    With ``--resume`` the run's own config comes first of all; ``config_of_run(run, source)`` tells
-    where it is.
+    With ``--resume`` the run's own config comes first of all; ``config_of_run(run, sources)`` tells
+    where it is. ``default`` are the data of a command that names none.
     """
     options, rest = parted(words)
-    options = [option for word in options for option in [_split(word)]]
-    source = rest[0] if rest else "dates"
+    options = [_split(word) for word in options]
     configs = [option for option in options if option[0] == "--config"]
     others = [option for option in options if option[0] != "--config"]
     if ["--resume"] in others:
-        run = next((option[1] for option in reversed(others) if option[0] == "--run"), None)
-        configs.insert(0, ["--config", str(config_of_run(run, source))])
-    data = [["--source", rest[0]]] if rest else []
-    return [*_flat([*configs, *data, *others]), *rest[1:]]
+        run = value_of("--run", words)
+        configs.insert(0, ["--config", str(config_of_run(run, rest or [default]))])
+    data = [["--source", *rest]] if rest else []
+    return _flat([*configs, *data, *others])
+
+
+def value_of(name: str, words: Sequence[str]) -> str | None:
+    """What the last option of this name is given.
+
+    >>> value_of("--run", ["data.tsv", "--run=one", "--run", "two"])
+    'two'
+    """
+    options = [_split(option) for option in parted(words)[0]]
+    return next((option[1] for option in reversed(options) if option[0] == name), None)
 
 
 def _split(option: list[str]) -> list[str]:
     """``--run=x`` as ``--run x``: only where this module has to read it."""
     name, equals, value = option[0].partition("=")
-    return [name, value] if equals and name in ("--config", "--run") else option
+    return [name, value] if equals and name in READ_HERE else option
 
 
 def _flat(options: list[list[str]]) -> list[str]:

@@ -1,0 +1,190 @@
+"""Part alignment: where translators look, beside a published picture and beside a hand's links."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from page import table
+
+from published.spread import gain, percent, spread
+from published.training import Bench, Finished, Order
+from published.translation import HEADLINE, VARIANTS, headline, order, variant
+from regard.data.aligned import AlignedPair, english_french
+from regard.data.pairs import Pair
+from regard.runs.alignment_error import (
+    AlignmentScores,
+    alignment_scores,
+    by_words,
+    chance,
+    diagonal,
+)
+from regard.view import svg
+from regard.view.alignment import Alignment
+
+SEEDS, MINUTES = 3, 10.0
+SOURCE, TARGET = "I love you.", "Je t'aime."
+
+PUBLISHED = {"Je": ("I", 0.94), "t'": ("you", 0.88), "aime": ("love", 0.95)}
+"""The word that each word of the reference looks at most, and how much, as published."""
+
+GUESSES = {"chance": chance, "the same share of the way": diagonal}
+"""What an alignment that has read nothing reaches."""
+
+
+def seeded(seed: int, bench: Bench) -> Order:
+    """The headline's model with attention, trained for a shorter time, from other first weights."""
+    return order("attention", HEADLINE["attention"], MINUTES, bench, seed)
+
+
+def alignment(bench: Bench) -> dict[str, Any]:
+    """Three seeds on "I love you.", and every translator with attention that is there, on all
+    pairs aligned by hand."""
+    pairs = english_french()
+    runs = {f"attention, seed {seed}": bench.train(seeded(seed, bench)) for seed in range(SEEDS)}
+    others = {"attention, headline": headline("attention", bench)}
+    others |= {name: variant(name, bench) for name in VARIANTS}
+    ready = {name: found for name, one in others.items() if (found := bench.finished(one))}
+    errors = {name: scores_of(run, pairs) for name, run in {**runs, **ready}.items()}
+    rights = [errors[name]["right"] for name in runs]
+    return {
+        "source": SOURCE,
+        "target": TARGET,
+        "looks": {name: looks(run) for name, run in runs.items()},
+        "runs": {name: run.as_json() for name, run in {**runs, **ready}.items()},
+        "pairs": len(pairs),
+        "errors": errors,
+        "guesses": {name: guess(pairs)._asdict() for name, guess in GUESSES.items()},
+        "right": spread(rights),
+        "over the guess": gain(rights, [diagonal(pairs).right] * len(rights)),
+    }
+
+
+def scores_of(run: Finished, pairs: Sequence[AlignedPair]) -> dict[str, Any]:
+    """The run's alignments of the hand's pairs, and how many sources it has learned from."""
+    from regard.runs.folder import Run
+    from regard.runs.held_out import load, splits_of
+
+    asked = [Pair(pair.source, pair.target) for pair in pairs]
+    found: Any = load(run.path)
+    weights = [
+        by_words(one.weights, one.source, one.target, pair)
+        for one, pair in zip(found.align(asked), pairs, strict=True)
+    ]
+    learned = {pair.source for pair in splits_of(Run.open(run.path)).train}
+    new = [i for i, pair in enumerate(pairs) if pair.source not in learned]
+    unseen = alignment_scores([pairs[i] for i in new], [weights[i] for i in new])
+    scores: AlignmentScores = alignment_scores(pairs, weights)
+    return scores._asdict() | {"new": len(new), "right_new": unseen.right}
+
+
+def looks(run: Finished) -> dict[str, Any]:
+    """Weights of the reference by forced decoding, and of what the model itself says."""
+    from regard.runs.folder import Run
+    from regard.runs.held_out import load, splits_of
+
+    trained: Any = load(run.path)
+    learned = any(pair.source == SOURCE for pair in splits_of(Run.open(run.path)).train)
+    (forced,) = trained.align([Pair(SOURCE, TARGET)])
+    (own,) = trained.predict([SOURCE])
+    return {
+        "learned": learned,
+        "forced": {
+            "source": list(forced.source),
+            "target": list(forced.target),
+            "weights": forced.weights.round(6).tolist(),
+        },
+        "own": {"line": own.line, **own.weights_as_json()},
+    }
+
+
+def claims(result: dict[str, Any]) -> list[dict[str, Any]]:
+    return [
+        {
+            "what": "pairs aligned by hand",
+            "measured": float(result["pairs"]),
+            "limit": 50.0,
+            "unit": "pairs",
+            "at_least": True,
+        }
+    ]
+
+
+def page(result: dict[str, Any]) -> str:
+    seeds = list(result["looks"])
+    words = [
+        [
+            target,
+            source,
+            f"{100 * published:.0f}",
+            *(_weight(result["looks"][seed]["forced"], target, source) for seed in seeds),
+        ]
+        for target, (source, published) in PUBLISHED.items()
+    ]
+    own = [[seed, f"`{result['looks'][seed]['own']['line']}`"] for seed in seeds]
+    rows = [
+        [name, *_shares(scores), f"{100 * scores['right_new']:.1f} ({scores['new']})"]
+        for name, scores in result["errors"].items()
+    ]
+    rows += [[name, *_shares(scores), ""] for name, scores in result["guesses"].items()]
+    some = next(iter(result["errors"].values()))
+    titles = ("", "right, %", "right, sure links, %", "AER", "punctuation, %", "new sentences, %")
+    command = next(iter(result["runs"].values()))["command"]
+    return (
+        f'How strongly each word of "{result["target"]}" looks at its English word while '
+        f'"{result["source"]}" is translated, in percent. The published numbers are of one model '
+        "and of what it said; these are of the reference, by forced decoding, for each of the "
+        f"seeds{_learned(result)}. Where another word has more weight, it stands in brackets.\n\n"
+        f"{table(('word', 'looks at', 'published', *seeds), words)}\n\n"
+        "What each model says by itself:\n\n"
+        f"{table(('', 'says'), own)}\n\n"
+        "![Weights of the reference and of each model's own translation]"
+        "(results/alignment.svg)\n\n"
+        f"On [{result['pairs']} pairs aligned by hand](data/aligned.md): of the {some['words']} "
+        "French words with a link, the share whose strongest weight falls on a linked English "
+        "word; that of the words with a sure link, sure links alone counted; the "
+        "alignment error rate of Och and Ney (2003); the same share of the "
+        f"{some['punctuation']} marks of punctuation, which count in nothing else; and of the "
+        "sentences alone whose English is not in the training part (how many in brackets). Over "
+        f"the seeds {percent(result['right'])} percent are right, "
+        f"{percent(result['over the guess'], signed=True)} points above looking at the same share "
+        f"of the way.\n\n{table(titles, rows)}\n\n    {command}"
+    )
+
+
+def drawings(result: dict[str, Any]) -> dict[str, str]:
+    """Two rows of heatmaps: the reference above, what the model says below."""
+    from pictures import beside
+
+    forced, own = [], []
+    for seed, found in result["looks"].items():
+        forced.append(_heatmap(found["forced"], f"{seed}: reference"))
+        own.append(_heatmap(found["own"], f"{seed}: its own"))
+    return {"alignment": beside(*forced, *own, columns=len(forced))}
+
+
+def _learned(result: Mapping[str, Any]) -> str:
+    where = sorted({found["learned"] for found in result["looks"].values()})
+    return ", which have learned from that sentence" if where == [True] else ""
+
+
+def _heatmap(found: Mapping[str, Any], title: str) -> str:
+    return svg.heatmap(Alignment(found["source"], found["target"], found["weights"], title=title))
+
+
+def _weight(found: Mapping[str, Any], target: str, source: str) -> str:
+    """The weight in percent, or of which word it is where another word has the largest."""
+    if target not in found["target"] or source not in found["source"]:
+        return "–"
+    row = found["weights"][found["target"].index(target)]
+    weight = row[found["source"].index(source)]
+    most = max(range(len(row)), key=row.__getitem__)
+    elsewhere = f" ({found['source'][most]} {100 * row[most]:.0f})"
+    return f"{100 * weight:.0f}" + ("" if found["source"][most] == source else elsewhere)
+
+
+def _shares(scores: Mapping[str, float]) -> list[str]:
+    return [
+        f"{100 * scores['right']:.1f}",
+        f"{100 * scores['right_sure']:.1f}",
+        f"{scores['error']:.3f}",
+        f"{100 * scores['right_punctuation']:.1f}",
+    ]

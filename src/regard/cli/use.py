@@ -1,0 +1,204 @@
+"""``regard evaluate | predict | explain RUN``: what a trained run says, and what it looks at."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import fields
+from pathlib import Path
+from typing import Any, TextIO
+
+from jsonargparse import Namespace
+
+from regard.cli import words
+from regard.cli.parser import Parser
+from regard.errors import RangeError, RegardError, RunError
+from regard.runs.folder import Run
+from regard.runs.held_out import held_out, judge, load, system_of
+from regard.runs.stream import streamed
+from regard.runs.system import Answer
+
+PAGES = (".html", ".htm")
+
+
+def evaluate_parser(parser: Parser, argv: list[str]) -> list[str]:
+    """The words of ``evaluate``, for the parser that this builds."""
+    arranged = _add_run(parser, argv)
+    parser.add_argument(
+        "source",
+        nargs="*",
+        type=str,
+        default=[],
+        metavar="DATA",
+        help="files, or - for standard input; without any: the part of the run's own data that "
+        "was held out, and the run's report is written anew",
+    )
+    parser.add_argument("--json", action="store_true", help="print the scores as JSON")
+    return arranged
+
+
+def evaluate(options: Namespace) -> int:
+    """Score a run."""
+    path = Path(options.run)
+    run = Run.open(path)
+    system = system_of(run)
+    search = _search(options)
+    if options.source:
+        trained = load(path)
+        data = system.data(**run.config["data"])
+        scores = trained.evaluate(system.read(options.source, data), search)
+        rows = trained.table(scores)
+    else:
+        scores, rows = judge(path, search=search)
+    if options.json:
+        print(_json(scores))
+        return 0
+    width = max(len(name) for name, _ in rows)
+    for name, value in rows:
+        print(f"{name:<{width}}  {value:>10}")
+    return 0
+
+
+def predict_parser(parser: Parser, argv: list[str]) -> list[str]:
+    """The words of ``predict``, for the parser that this builds."""
+    arranged = _add_run(parser, argv)
+    parser.add_argument(
+        "texts",
+        nargs="*",
+        type=str,
+        default=[],
+        metavar="TEXT",
+        help="texts; without any: lines of --input or of standard input",
+    )
+    parser.add_argument(
+        "--input",
+        type=str | None,
+        help="a file of texts, one a line (- is standard input)",
+    )
+    parser.add_argument("--output", type=str | None, help="a file for the answers, one a line")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each text")
+    return arranged
+
+
+def predict(options: Namespace) -> int:
+    """Answer texts, in their order, as they come."""
+    trained = load(Path(options.run))
+    search = _search(options)
+    if options.texts and options.input is not None:
+        raise RangeError("texts are given as words or in --input FILE, not both")
+    with _output(options.output) as file:
+        for answer in _answers(trained, options.texts, options.input, search):
+            print(_json(answer.as_json()) if options.json else answer.line, file=file)
+            if sys.stdin.isatty():
+                file.flush()
+    return 0
+
+
+def explain_parser(parser: Parser, argv: list[str]) -> list[str]:
+    """The words of ``explain``, for the parser that this builds."""
+    arranged = _add_run(parser, argv)
+    parser.add_argument(
+        "texts",
+        nargs="*",
+        type=str,
+        default=[],
+        metavar="TEXT",
+        help="texts; without any, and without --samples: lines of standard input",
+    )
+    parser.add_argument(
+        "--samples", type=int, default=0, help="how many held-out texts of the run's data to add"
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=str | None,
+        help="write a file: .html for a page of all texts, .png, .svg or .pdf for a picture of one",
+    )
+    parser.add_argument("--json", action="store_true", help="print tokens and weights as JSON")
+    return arranged
+
+
+def explain(options: Namespace) -> int:
+    """Show what a run attends to."""
+    path = Path(options.run)
+    trained, search = load(path), _search(options)
+    samples = max(options.samples, 0)
+    if options.output is not None:
+        _check_output(Path(options.output), len(options.texts) + samples)
+    texts = list(options.texts)
+    if samples:
+        system, examples = system_of(Run.open(path)), held_out(path)
+        texts += [system.question(examples[i]) for i in range(min(samples, len(examples)))]
+    given = options.samples > 0 or texts
+    found = list(_answers(trained, texts, None, search)) if texts or not given else []
+    if options.output is not None:
+        _write(found, Path(options.output))
+    for answer in found:
+        if options.json:
+            print(_json(answer.weights_as_json()))
+        else:
+            print(f"\n{answer.title}\n\n{answer.terminal()}")
+    return 0
+
+
+def _add_run(parser: Parser, argv: Sequence[str]) -> list[str]:
+    """Add the run, and the options of the search that its system knows; the words arranged."""
+    parser.add_argument("run", type=str, metavar="RUN", help="a run folder")
+    _, rest = words.parted(argv)
+    try:
+        search = system_of(Run.open(Path(rest[0]))).search if rest else None
+    except RegardError:
+        search = None  # the command itself will say what is wrong with the run
+    if search is not None and fields(search):
+        parser.add_class_arguments(search, as_group=True)
+    flags = () if search is None else (f for f in fields(search) if f.default is False)
+    return words.for_use(argv, {f"--{flag.name}" for flag in flags})
+
+
+def _search(options: Namespace) -> Any:
+    kind = system_of(Run.open(Path(options.run))).search
+    names = (field.name for field in fields(kind))
+    return kind(**{name: options[name] for name in names if name in options})
+
+
+def _answers(trained: Any, texts: Sequence[str], file: str | None, search: Any) -> Iterator[Answer]:
+    """Answers in the order of the texts: one by one where a person types them."""
+    from regard.data.files import lines
+
+    typed = not texts and file in (None, "-") and sys.stdin.isatty()
+    questions: Iterable[str] = texts or (text for _, text in lines(file or "-"))
+    return streamed(
+        questions,
+        lambda some: trained.predict(some, search),
+        length=trained.length,
+        **({"pool": 1} if typed else {}),
+    )
+
+
+def _output(path: str | None) -> AbstractContextManager[TextIO]:
+    if path is None:
+        return nullcontext(sys.stdout)
+    return Path(path).open("w", encoding="utf-8")
+
+
+def _check_output(output: Path, count: int) -> None:
+    if not output.parent.is_dir():
+        raise RunError(f"{output.parent}: no such folder to write {output.name} to")
+    if output.suffix not in PAGES and count > 1:
+        raise RangeError(f"a picture shows one text, and there are {count}: write a .html page")
+
+
+def _write(found: list[Answer], output: Path) -> None:
+    from regard.runs.report import explanation
+    from regard.view import page
+
+    if output.suffix in PAGES:
+        page.write(output, explanation(found))
+    else:
+        _check_output(output, len(found))
+        found[0].save(output)
+    print(f"written: {output}", file=sys.stderr)
+
+
+def _json(content: dict[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False)

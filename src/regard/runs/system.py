@@ -1,0 +1,169 @@
+"""What the command line, training and run folders need to know of one system, and no more.
+
+A system of ``regard.systems`` is a config, a model and a loss. A ``System`` says besides how its
+data are read, how they become numbers, and how a trained one answers; all else is shared.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from importlib import import_module
+from pathlib import Path
+from typing import Any, ClassVar, Protocol
+
+from torch import nn
+
+from regard.data.splits import Splits
+from regard.view.page import Section
+
+Scores = dict[str, float]
+
+SYSTEMS: dict[str, str] = {
+    "classifier": "text to label: recurrent encoders, and attention pooling of every kind",
+    "translator": "text to text: RNNsearch (Bahdanau), Luong's translator, the Transformer",
+}
+"""The systems; ``regard.runs.NAME`` has what this module asks for, as ``SYSTEM``."""
+
+
+class Encoding(Protocol):
+    """How examples become numbers."""
+
+    def batch(self, examples: Sequence[Any]) -> Any:
+        """A NamedTuple of tensors, the first of which has a row for each example."""
+        ...
+
+    def length(self, example: Any) -> int | tuple[int, ...]:
+        """How many tokens an example has, on each of its sides: those of like length make a
+        batch."""
+        ...
+
+    def to_json(self) -> dict[str, Any]:
+        """What ``vocabulary.json`` keeps."""
+        ...
+
+
+class Answer(Protocol):
+    """What a trained system says of one text, and what it looked at."""
+
+    @property
+    def line(self) -> str:
+        """What ``predict`` prints."""
+        ...
+
+    @property
+    def title(self) -> str:
+        """The question and the answer in a line."""
+        ...
+
+    def as_json(self) -> dict[str, Any]:
+        """What ``predict --json`` prints."""
+        ...
+
+    def weights_as_json(self) -> dict[str, Any]:
+        """What ``explain --json`` prints: tokens and weights."""
+        ...
+
+    def terminal(self) -> str:
+        """What ``explain`` shows in a terminal."""
+        ...
+
+    def figure(self) -> str:
+        """What ``explain`` shows in a page: HTML."""
+        ...
+
+    def save(self, path: Path) -> None:
+        """A picture, .png, .svg or .pdf."""
+        ...
+
+
+class Trained(ABC):
+    """A model with its encoding, ready to answer."""
+
+    @abstractmethod
+    def predict(self, texts: Sequence[str], search: Any) -> list[Answer]:
+        """Answer texts as one batch; what stands beside a text changes nothing."""
+
+    @abstractmethod
+    def length(self, text: str) -> int:
+        """How many tokens a text has: those of like length are answered together."""
+
+    @abstractmethod
+    def evaluate(self, examples: Sequence[Any], search: Any, source: str = "") -> Scores:
+        """Scores on examples; of built-in data, the answers to its own questions besides."""
+
+    @abstractmethod
+    def table(self, scores: Scores) -> list[tuple[str, str]]:
+        """Scores as rows to print: what it is, and its value."""
+
+    def sections(self, examples: Sequence[Any], search: Any) -> list[Section]:
+        """What the report shows besides scores, curves and some answers."""
+        return []
+
+
+class System(ABC):
+    """How one system is trained and used.
+
+    Attributes:
+        name: what it is called on the command line.
+        about: one sentence on what it is.
+        data, model, search: dataclasses of the options ``--data``, ``--model``, and of those that
+            ``predict`` and ``evaluate`` take.
+        builtin: names of data that need no file.
+        takes: what else ``DATA`` may be, for ``--help``.
+        vocabulary: the options of ``data`` that say how texts become numbers.
+        source: the data that are taken where none are named.
+        measure: what ``judge`` measures; larger is better.
+        loss: what the loss is counted by ("nats a token").
+        presets: options that built-in data set, unless the user does.
+        examples: of the command line, for ``--help``.
+    """
+
+    name: ClassVar[str]
+    about: ClassVar[str]
+    data: ClassVar[type]
+    model: ClassVar[type]
+    search: ClassVar[type]
+    builtin: ClassVar[tuple[str, ...]]
+    takes: ClassVar[str]
+    vocabulary: ClassVar[tuple[str, ...]]
+    source: ClassVar[str]
+    measure: ClassVar[str]
+    loss: ClassVar[str]
+    presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
+    examples: ClassVar[str] = ""
+
+    @abstractmethod
+    def splits(self, sources: Sequence[str], data: Any) -> Splits[Any]:
+        """The examples of built-in data, of files, or of standard input ("-"), in their parts."""
+
+    @abstractmethod
+    def read(self, sources: Sequence[str], data: Any) -> Sequence[Any]:
+        """All examples of files or of standard input, to be evaluated on."""
+
+    @abstractmethod
+    def encoding(self, splits: Splits[Any], data: Any, model: Any) -> Encoding:
+        """How the training part's examples become numbers."""
+
+    @abstractmethod
+    def stored(self, content: dict[str, Any]) -> Encoding:
+        """The encoding that ``Encoding.to_json`` described."""
+
+    @abstractmethod
+    def build(self, model: Any, encoding: Any) -> nn.Module:
+        """A model, not trained: ``loss(batch)`` is a ``systems.loss.Loss``."""
+
+    @abstractmethod
+    def judge(self, model: Any, batch: Any) -> float:
+        """The mean of ``measure`` over the examples of a validation batch."""
+
+    @abstractmethod
+    def trained(self, model: Any, encoding: Any) -> Trained:
+        """A trained model, ready to answer."""
+
+    def question(self, example: Any) -> str:
+        """The text of an example."""
+        return example[0]
+
+
+def named(name: str) -> System:
+    """The system of this name, imported when it is asked for."""
+    return import_module(f"regard.runs.{name}").SYSTEM

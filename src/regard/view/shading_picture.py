@@ -1,0 +1,85 @@
+"""A shaded text as a picture file: .svg as it is, .png and others by matplotlib.
+
+matplotlib is an extra, imported by the first call and without pyplot: no window, no global state.
+"""
+
+import io
+import os
+import warnings
+from pathlib import Path
+
+from regard.errors import MissingExtra, UnknownName
+from regard.view.characters import columns, printable
+from regard.view.picture import DOTS, TEXT, UNSTAMPED, _fonts, _spelt
+from regard.view.shading import FULL, INK, Shading, placed, svg
+
+LETTER, LINE = 0.1, 0.32  # inches
+POINTS = 11.0
+WIDTH = 72  # columns
+
+
+def save(shaded: Shading, path: str | os.PathLike[str]) -> None:
+    """Save the text with its words shaded, below what was said of it.
+
+    The suffix of ``path`` chooses the format: .svg is written as ``shading.svg`` draws it, .png
+    and others by matplotlib. Words are set one by one, each in the columns that it would take in
+    a terminal.
+
+    Raises MissingExtra without matplotlib (not for .svg), and UnknownName for a suffix that it
+    does not know.
+    """
+    path = Path(path)
+    suffix = path.suffix.lower().lstrip(".")
+    if suffix == "svg":
+        path.write_text(svg(shaded), encoding="utf-8")
+        return
+    try:
+        from matplotlib.backends.backend_agg import FigureCanvasAgg
+        from matplotlib.figure import Figure
+        from matplotlib.patches import FancyBboxPatch
+    except ImportError as error:
+        raise MissingExtra(
+            "shading_picture.save draws with matplotlib, which is missing: "
+            "pip install 'regard[view]'"
+        ) from error
+    known = FigureCanvasAgg.get_supported_filetypes()
+    if suffix not in known:
+        raise UnknownName(f"{path.name!r} must end in one of {', '.join('.' + s for s in known)}")
+
+    title = f"{printable(shaded.title)}   ({shaded.note})"
+    words, wide, rows = placed(shaded, WIDTH)
+    fonts, lacking = _fonts("".join([title, *(word.text for word in words)]))
+    style = {"family": fonts, "color": TEXT, "parse_math": False, "usetex": False}
+    wide, high = LETTER * max(wide, columns(title)), LINE * (rows + 1)
+    figure = Figure(figsize=(wide, high), facecolor="white")
+    FigureCanvasAgg(figure)
+    axes = figure.add_axes((0, 0, 1, 1), xlim=(0, wide), ylim=(high, 0))
+    axes.set_axis_off()
+    axes.text(0, LINE / 2, _spelt([title], lacking)[0], va="center", size=POINTS - 1, **style)
+    for word, text in zip(words, _spelt([word.text for word in words], lacking), strict=True):
+        x, y, size = LETTER * word.x, LINE * (word.row + 1), LETTER * columns(word.text)
+        box = FancyBboxPatch(
+            (x + 0.02, y + 0.05),
+            max(size - 0.04, 0.01),
+            LINE - 0.1,
+            boxstyle="round,pad=0.02",
+            facecolor=INK,
+            alpha=FULL * word.share,
+            linewidth=0,
+        )
+        axes.add_patch(box)
+        axes.text(x + size / 2, y + LINE / 2, text, ha="center", va="center", size=POINTS, **style)
+    picture = io.BytesIO()
+    with warnings.catch_warnings():
+        # As in picture.save: a letter and the mark on it must come from one font.
+        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
+        figure.savefig(
+            picture,
+            format=suffix,
+            dpi=DOTS,
+            facecolor="white",
+            bbox_inches="tight",
+            pad_inches=0.15,
+            metadata=UNSTAMPED.get(suffix),
+        )
+    path.write_bytes(picture.getvalue())
