@@ -5,7 +5,7 @@ BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check fix docs pictures bench bench-full
+.PHONY: help demo test test-full check fix docs pictures bench bench-full results
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ bench: .venv/bench.installed  ## measure every claim beside the peers (some minu
 
 bench-full: .venv/bench.installed  ## all shapes and lengths; writes docs/performance.md and its picture
 	$(BIN)/python benchmarks/run.py --full
+
+results: .venv/dev.installed  ## train and measure what docs/results.md tells (hours; PART=sentiment: one part of it)
+	$(BIN)/python benchmarks/published $(or $(PART),all)
 
 pictures: .venv/dev.installed  ## draw the pictures of the documentation anew, each from the code it shows
 	$(BIN)/python docs/pictures

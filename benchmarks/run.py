@@ -32,6 +32,7 @@ QUICK = (
     "sparse_normalizers",
     "own_function",
     "top_weights",
+    "translate",
 )
 FULL = (*QUICK, "lengths")
 

@@ -163,7 +163,7 @@ def test_unknown_options_are_refused(tmp_path, words, message):
     [
         ("--training.batch_size=0", "training.batch_size is at least 1: 0"),
         ("--model.dropout=2", "model.dropout is a probability below 1: 2.0"),
-        ("--model.hidden=0", "model.hidden is at least 1 feature: 0"),
+        ("--model.hidden=0", "model.hidden is at least 1: 0"),
         ("--trainer.accelerator=foo", "an option is refused"),
         ("--trainer.max_epochs=0", "train nothing"),
         ("--data.vocabulary=0", "data.vocabulary is at least 1"),

@@ -27,7 +27,7 @@ def parts():
 
 @pytest.fixture(scope="module")
 def pairs(parts):
-    return [pair for part in parts for pair in part]
+    return [pair for part in parts.parts for pair in part]
 
 
 def writings(day: date) -> set[str]:
@@ -94,7 +94,7 @@ def test_breadth(pairs):
 
 
 def test_parts_share_no_date(parts, pairs):
-    assert [len(part) for part in parts] == [40_000, 1_000, 1_000]
+    assert [len(part) for part in parts.parts] == [40_000, 1_000, 1_000]
     assert len({pair.target for pair in pairs}) == 42_000
     assert all(FIRST <= date.fromisoformat(pair.target) <= LAST for pair in pairs)
 

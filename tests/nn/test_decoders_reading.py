@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from torch.nn.functional import linear
 
 from regard.errors import KindError, RangeError, ShapeError, UnknownName
 from regard.nn import (
@@ -15,6 +16,7 @@ from regard.nn import (
     LuongDecoder,
     PointerAttention,
 )
+from regard.nn.repeated import Repeated
 
 B, K, M, H, F, T = 3, 7, 4, 6, 8, 5
 LENGTHS = [7, 2, 4]
@@ -144,17 +146,52 @@ def test_the_fixed_vector_is_the_last_state_of_both_directions():
     torch.testing.assert_close(decoder(torch.zeros(B, 1, M).double(), changed), first)
 
 
-def test_dropout_is_between_layers_in_training_alone():
+def test_dropout_is_of_training_alone():
     embedded, source = torch.randn(B, T, M).double(), encoded()
     for make in (
         lambda: BahdanauDecoder(M, H, F, layers=2, dropout=0.5),
         lambda: LuongDecoder(M, H, F, layers=2, dropout=0.5),
         lambda: LuongDecoder(M, H, F, layers=2, dropout=0.5, input_feeding=False),
+        lambda: LuongDecoder(M, H, F, attention=Attention(H, F, dropout=0.5)),
     ):
         decoder = make().double()
         assert not torch.equal(decoder(embedded, source), decoder(embedded, source))
         decoder.eval()
         assert torch.equal(decoder(embedded, source), decoder(embedded, source))
+
+
+@pytest.mark.parametrize("shared", [True, False])
+def test_a_repeated_product_has_the_gradients_of_its_steps(shared):
+    shape = (H, M) if shared else (B, M, H)
+    inputs = [
+        torch.randn(*size, dtype=torch.float64, requires_grad=True)
+        for size in (shape, (H,), (T, B, M))
+    ]
+    if not shared:
+        inputs[1] = None
+
+    def plain(matrix, bias, x):
+        said = [linear(row, matrix, bias) if shared else _rows(row, matrix) for row in x]
+        return torch.stack(said[:-1]).sin()  # the last step goes nowhere
+
+    def repeated(matrix, bias, x):
+        product = Repeated(matrix, bias, batch=B, steps=T + 2)
+        return torch.stack([product(row) for row in x][:-1]).sin()
+
+    torch.testing.assert_close(repeated(*inputs), plain(*inputs))
+    wanted = [x for x in inputs if x is not None]
+    for one, other in zip(
+        torch.autograd.grad(repeated(*inputs).sum(), wanted),
+        torch.autograd.grad(plain(*inputs).sum(), wanted),
+        strict=True,
+    ):
+        torch.testing.assert_close(one, other)
+    with torch.no_grad():
+        torch.testing.assert_close(repeated(*inputs), plain(*inputs))
+
+
+def _rows(row, matrix):
+    return torch.einsum("bm,bmh->bh", row, matrix)
 
 
 def test_refuses():

@@ -156,6 +156,13 @@ def test_fixed_pooling_over_attended_padding_is_the_keras_layer():
     torch.testing.assert_close(logits, model.output((alpha * states).sum(1)))
 
 
+def test_forget_gates_begin_open():
+    lstm = Classifier(config(encoder="bilstm"), 11, 2).encoder.layers[0].rearward
+    bias = (lstm.bias_ih_l0 + lstm.bias_hh_l0).unflatten(0, (4, 8))
+    assert bias[1].tolist() == [1.0] * 8
+    assert bias[[0, 2, 3]].abs().max() < 1
+
+
 def test_a_text_is_cut_to_its_length():
     model = Classifier(config(length=3), 11, 2).eval()
     long, short = (model(*encoding().texts([text])) for text in ("abcdef", "abc"))

@@ -1,8 +1,14 @@
 """Data: where they come from, how they become numbers, how they are batched.
 
-sources.py      a built-in set by name, or a file; the split
-pairs.py        files of two columns
-dates.py        the built-in set of dates
-vocabulary.py   characters and words as numbers
-batching.py     batches of like length
+files.py        lines of files of every kind;  rows.py, parallel.py: rows that stay on disk
+splits.py       parts to learn from, to choose by and to be judged on
+download.py     what is fetched from its home, with checksums
+sources.py      pairs: a built-in set by name, or files (pairs.py)
+dates.py        the built-in set of dates;  tatoeba.py: eng-fra
+labels.py       texts and labels: a built-in set by name, or files (labelled*.py)
+sentiment.py    the built-in set of reviews;  languages.py: of names in 40 languages
+aligned.py      pairs aligned by hand
+vocabulary.py   characters, words (tokens.py) and pieces (pieces.py) as numbers
+copying.py      words that may be copied from source to target
+batching.py     batches of like length;  labelled_batch.py: of texts and labels
 """

@@ -27,7 +27,7 @@ from regard.nn.bahdanau import BahdanauDecoder
 from regard.nn.cache import KeyValueCache
 from regard.nn.coverage import CoverageAttention, coverage_loss
 from regard.nn.decoders import Encoded
-from regard.nn.encoders import BidirectionalGRU
+from regard.nn.encoders import BidirectionalGRU, RecurrentEncoder, summary
 from regard.nn.fixed import FixedVector
 from regard.nn.glimpse import GaussianGlimpse
 from regard.nn.hard import HardAttention
@@ -65,6 +65,7 @@ __all__ = [
     "MonotonicAttention",
     "MultiheadAttention",
     "PointerAttention",
+    "RecurrentEncoder",
     "RelativeAttention",
     "RotaryPositions",
     "SinusoidalPositions",
@@ -75,4 +76,5 @@ __all__ = [
     "coverage_loss",
     "monotonic_alignment",
     "monotonic_alignments",
+    "summary",
 ]

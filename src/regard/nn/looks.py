@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -23,7 +24,7 @@ from regard.nn.local import LocalAttention
 from regard.nn.recurrent import RecurrentAlignment
 from regard.nn.source import Source
 from regard.normalizers import NORMALIZERS, settled
-from regard.scores import Score
+from regard.scores import Bilinear, Dot, Location, ScaledDot, Score
 
 
 class Glance(NamedTuple):
@@ -66,6 +67,14 @@ class Look(Protocol):
         ...
 
 
+INNER = (Dot, ScaledDot, Bilinear, Location)
+"""Scores that are one product of matrices, whatever query and key are."""
+
+FEW = 2**12
+"""Pairs of a query and a key of a sentence: for no more of them the formula, which writes their
+scores down, is faster than an engine."""
+
+
 class Global:
     """Every annotation, softly."""
 
@@ -81,35 +90,51 @@ class Global:
     def reader(self, source: Source) -> Reader:
         layer, score = self.layer, self.layer.score()
         normalizer = settled(layer.normalizer, training=layer.training)
-        known = isinstance(score, Score) and normalizer in NORMALIZERS.values()
-        if not known or layer.dropout:
+        if isinstance(score, Score) and normalizer in NORMALIZERS.values():
+            rows_of = self._formula(source, range(1))
+        else:
 
-            def asked(query: Tensor, seen: Any) -> Glance:
-                query = layer.score.query(query[:, None])
-                rows = weights(
-                    query, source.key, score=score, mask=source.mask, normalizer=normalizer
-                )
+            def rows_of(query: Tensor) -> Tensor:
+                query, mask = layer.score.query(query), source.mask
+                rows = weights(query, source.key, score=score, mask=mask, normalizer=normalizer)
                 assert isinstance(rows, Tensor)
-                return Glance(rows[:, 0], seen)
-
-            return asked
-        # A score of this library is finite on the zeros that stand in the padding, so that one
-        # query needs nothing of an engine but the formula: its checks would take as long.
-        assert isinstance(score, Score)
-        allowed = _allowed(source)
-        at = score.at(range(1), range(source.key.shape[1]))
-        key, kind = _widened(source.key), source.key.device.type
+                return rows
 
         def read(query: Tensor, seen: Any) -> Glance:
-            query = layer.score.query(query[:, None])
-            if not autocasts(kind):
-                return Glance(normalizer(at(_widened(query), key), allowed)[:, 0], seen)
-            with torch.autocast(kind, enabled=False):
-                return Glance(normalizer(at(_widened(query), key), allowed)[:, 0], seen)
+            rows = rows_of(query[:, None])[:, 0]
+            return Glance(F.dropout(rows, layer.dropout, layer.training), seen)
 
         return read
 
+    def _formula(self, source: Source, queries: range) -> Callable[[Tensor], Tensor]:
+        """The weights ``(B, T, K)`` of queries ``(B, T, E)``, from the formula alone.
+
+        A score of this library is finite on the zeros that stand in the padding, so that a few
+        queries need nothing of an engine but the formula: its checks would take as long.
+        """
+        layer, score = self.layer, self.layer.score()
+        assert isinstance(score, Score)
+        normalizer = settled(layer.normalizer, training=layer.training)
+        allowed = _allowed(source)
+        at = score.at(queries, range(source.key.shape[1]))
+        key, kind = _widened(source.key), source.key.device.type
+
+        def rows_of(query: Tensor) -> Tensor:
+            query = layer.score.query(query)
+            if not autocasts(kind):
+                return normalizer(at(_widened(query), key), allowed)
+            with torch.autocast(kind, enabled=False):
+                return normalizer(at(_widened(query), key), allowed)
+
+        return rows_of
+
     def whole(self, query: Tensor, source: Source, *, return_weights: bool) -> Gaze:
+        known = self.layer.normalizer in NORMALIZERS.values() and not self.layer.dropout
+        steps, keys = query.shape[1], source.key.shape[1]
+        if known and steps * keys <= FEW and isinstance(self.layer.score(), INNER):
+            rows = self._formula(source, range(steps))(query)
+            contexts = rows.to(source.value.dtype) @ source.value
+            return Gaze(contexts, rows if return_weights else None)
         read = self.layer.read(
             query, source.key, source.value, mask=source.mask, return_weights=return_weights
         )

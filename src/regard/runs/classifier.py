@@ -15,8 +15,8 @@ from regard.systems.classifier import Classifier, Config
 
 EXAMPLES = """
 examples:
-  regard train classifier                          learn the built-in sentiment of reviews
-  regard train classifier languages                which language is this name written in?
+  regard train classifier                          which language is this name written in?
+  regard train classifier sentiment                reviews: negative or positive
   regard train classifier mails.csv --data.text body --data.label folder
   regard train classifier mails.jsonl.gz --model.pooling structured --model.rows 8
   regard train classifier sentiment --model.encoder lstm --model.pooling last
@@ -50,7 +50,7 @@ class ClassifierSystem(System):
     builtin = tuple(labels.BUILTIN)
     takes = "built-in data, or a file of texts and labels (TSV, CSV or JSON Lines)"
     vocabulary = ("units", "vocabulary", "min_count", "max_length", "lower_case")
-    source = "sentiment"
+    source = "languages"
     measure = "accuracy"
     loss = "nats a text"
     examples = EXAMPLES

@@ -27,11 +27,11 @@ SYSTEMS: dict[str, str] = {
 class Encoding(Protocol):
     """How examples become numbers."""
 
-    def batch(self, examples: Sequence[Any]) -> Any:
+    def batch(self, examples: Sequence[Any], /) -> Any:
         """A NamedTuple of tensors, the first of which has a row for each example."""
         ...
 
-    def length(self, example: Any) -> int | tuple[int, ...]:
+    def length(self, example: Any, /) -> int | tuple[int, ...]:
         """How many tokens an example has, on each of its sides: those of like length make a
         batch."""
         ...

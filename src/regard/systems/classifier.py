@@ -31,7 +31,7 @@ ATTENTIVE = {
 SEVERAL, PENALTY = 4, 0.1
 """Rows or heads, and the weight of the penalty, where none are given."""
 
-INITIAL = 0.1
+INITIAL = 0.3
 """Standard deviation of tokens' vectors before training. With torch's 1, words seen once or twice
 keep much of the vector that chance gave them."""
 
@@ -78,7 +78,7 @@ class Config:
     rows: int | None = None
     penalty: float | None = None
     normalizer: Literal["softmax", "sparsemax", "entmax15", "sigmoid", "hard", "gumbel"] = "softmax"
-    dropout: float = 0.3
+    dropout: float = 0.5
     unknown_rate: float = 0.1
     label_smoothing: float = 0.1
     length: int | None = None
@@ -149,8 +149,9 @@ class Classifier(nn.Module):
 
     Source:  the poolings and encoders have theirs; with an LSTM and "fixed", the text classifier of
              the Keras tutorials on attention
-    Departs: the LSTM's gates are torch's, so its forget bias begins near 0, not at Keras' 1; one
-             linear layer for two classes too, where the tutorials have one sigmoid
+    Departs: one linear layer for two classes too, where the tutorials have one sigmoid; forget
+             gates begin with a bias of 1, as in Keras (Jozefowicz, Zaremba, Sutskever 2015), and
+             not with torch's
 
     Args:
         config: what it is made of.
@@ -232,7 +233,7 @@ def _encoder(config: Config) -> RecurrentEncoder | LSTMN | None:
             return None
         case "lstmn":
             return LSTMN(config.embedding, config.hidden)
-    return RecurrentEncoder(
+    encoder = RecurrentEncoder(
         config.embedding,
         config.hidden,
         cell="lstm" if config.encoder.endswith("lstm") else "gru",
@@ -240,6 +241,18 @@ def _encoder(config: Config) -> RecurrentEncoder | LSTMN | None:
         bidirectional=config.encoder.startswith("bi"),
         dropout=config.dropout,
     )
+    for part in encoder.modules():
+        if isinstance(part, nn.LSTM):
+            _remember(part)
+    return encoder
+
+
+def _remember(lstm: nn.LSTM) -> None:
+    """Forget gates begin open, with a bias of 1 (torch has two biases, which are added)."""
+    gate = slice(lstm.hidden_size, 2 * lstm.hidden_size)
+    with torch.no_grad():
+        for name, bias in (("bias_ih_l0", 1.0), ("bias_hh_l0", 0.0)):
+            lstm.get_parameter(name)[gate] = bias
 
 
 def _pooling(config: Config) -> Last | Mean | Max | Attentive:

@@ -14,7 +14,7 @@ class Loss(NamedTuple):
     """
 
     total: Float[Tensor, ""]
-    count: Float[Tensor, ""]
+    count: Float[Tensor, ""]  # pyright: ignore[reportIncompatibleMethodOverride]
 
     @property
     def mean(self) -> Float[Tensor, ""]:

@@ -11,6 +11,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 import regard
+from regard.data import download
 from regard.data.splits import Splits, fingerprint
 from regard.errors import DataError, RangeError, RunError
 from regard.runs.folder import FORMAT, Run
@@ -177,6 +178,7 @@ def _first_files(
         "system": order.system,
         "source": order.options["source"],
         "data": fingerprint(splits),
+        "downloads": {name: download.about(name) for name in _downloaded(order)},
         "parameters": parameters,
         "regard": regard.__version__,
     }
@@ -187,6 +189,10 @@ def _first_files(
         "vocabulary.json": json.dumps(encoding.to_json(), ensure_ascii=False) + "\n",
         "config.yaml": _yaml(order.options),
     }
+
+
+def _downloaded(order: Order) -> list[str]:
+    return [source for source in order.options["source"] if source in download.SETS]
 
 
 def _note_time(run: Run, seconds: float) -> None:

@@ -32,9 +32,9 @@ class Alignment:
 
     def __post_init__(self) -> None:
         # A frozen dataclass offers no other way to keep the normal form of what was given.
-        object.__setattr__(self, "source", _tokens("source", self.source))
-        object.__setattr__(self, "target", _tokens("target", self.target))
-        object.__setattr__(self, "weights", _numbers(self.weights))
+        object.__setattr__(self, "source", tokens_of("source", self.source))
+        object.__setattr__(self, "target", tokens_of("target", self.target))
+        object.__setattr__(self, "weights", numbers(self.weights))
         expected = (len(self.target), len(self.source))
         if self.weights.shape != expected:
             raise ShapeError(
@@ -51,7 +51,7 @@ class Alignment:
         return None if np.isnan(weights).all() else int(np.nanargmax(weights))
 
 
-def _tokens(name: str, tokens: object) -> tuple[str, ...]:
+def tokens_of(name: str, tokens: object) -> tuple[str, ...]:
     try:
         found = tuple(tokens)  # type: ignore[arg-type]
     except TypeError as error:
@@ -62,7 +62,7 @@ def _tokens(name: str, tokens: object) -> tuple[str, ...]:
     return found
 
 
-def _numbers(weights: object) -> NDArray[np.float64]:
+def numbers(weights: object) -> NDArray[np.float64]:
     if hasattr(weights, "detach"):  # a torch tensor, known by its ways: view never imports torch
         weights = weights.detach().cpu().double()  # type: ignore[attr-defined]
     try:

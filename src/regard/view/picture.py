@@ -90,9 +90,9 @@ def _draw(alignment: Alignment) -> "Figure":
     source = [clip(visible(token), LONGEST_TOKEN) for token in alignment.source]
     target = [clip(visible(token), LONGEST_TOKEN) for token in alignment.target]
     title = printable(alignment.title)
-    fonts, lacking = _fonts("".join([*source, *target, title]))
-    source, target = _spelt(source, lacking), _spelt(target, lacking)
-    (title,) = _spelt([title], lacking)
+    fonts, lacking = fonts_for("".join([*source, *target, title]))
+    source, target = spelt(source, lacking), spelt(target, lacking)
+    (title,) = spelt([title], lacking)
 
     rows, cols = max(len(target), 1), max(len(source), 1)
     cell = min(CELL, LARGEST / max(rows, cols))
@@ -133,11 +133,11 @@ def _draw(alignment: Alignment) -> "Figure":
     return figure
 
 
-def _spelt(tokens: Iterable[str], lacking: set[str]) -> list[str]:
+def spelt(tokens: Iterable[str], lacking: set[str]) -> list[str]:
     return ["".join(f"U+{ord(c):04X}" if c in lacking else c for c in token) for token in tokens]
 
 
-def _fonts(text: str) -> tuple[list[str], set[str]]:
+def fonts_for(text: str) -> tuple[list[str], set[str]]:
     """Names of fonts that together have the characters of the text, and those no font has."""
     names: list[str] = []
     lacking = set(text)

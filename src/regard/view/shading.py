@@ -22,10 +22,10 @@ from numpy.typing import NDArray
 
 from regard.errors import ShapeError
 from regard.view import colors
-from regard.view.alignment import _numbers, _tokens
+from regard.view.alignment import numbers, tokens_of
 from regard.view.characters import columns, escape, is_right_to_left, printable, visible
-from regard.view.svg import _svg
-from regard.view.terminal import PLAIN, SHADES, _terminal_takes_color
+from regard.view.svg import document
+from regard.view.terminal import PLAIN, SHADES, takes_color
 
 INK = "#0072B2"  # of Okabe and Ito's set
 FULL = 0.75  # opacity of the strongest weight: text on it keeps a contrast of 4.5, light or dark
@@ -53,8 +53,8 @@ class Shading:
     probability: float | None = None
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "tokens", _tokens("tokens", self.tokens))
-        object.__setattr__(self, "weights", _numbers(self.weights))
+        object.__setattr__(self, "tokens", tokens_of("tokens", self.tokens))
+        object.__setattr__(self, "weights", numbers(self.weights))
         if self.weights.shape != (len(self.tokens),):
             raise ShapeError(
                 f"weights must be one for each of {len(self.tokens)} tokens; "
@@ -95,7 +95,7 @@ def terminal(shaded: Shading, *, width: int | None = None, color: bool | None = 
     █████ ░░░░░
     """
     width = shutil.get_terminal_size().columns if width is None else width
-    color = _terminal_takes_color() if color is None else color
+    color = takes_color() if color is None else color
     title = f"{printable(shaded.title)}   ({shaded.note})".strip()
     lines = [title]
     for line in _lines(shaded, width):
@@ -139,7 +139,7 @@ def svg(shaded: Shading) -> str:
             f"{_text(x, y + 17, word.text, look)}</g>"
         )
     wide = max(wide, columns(shaded.title + shaded.note) + 5)
-    return _svg(LETTER * wide, LINE * (rows + 1), f"{shaded.title}: shaded by weight", parts)
+    return document(LETTER * wide, LINE * (rows + 1), f"{shaded.title}: shaded by weight", parts)
 
 
 class Word(NamedTuple):

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from regard.errors import MissingExtra, UnknownName
 from regard.view.characters import columns, printable
-from regard.view.picture import DOTS, TEXT, UNSTAMPED, _fonts, _spelt
+from regard.view.picture import DOTS, TEXT, UNSTAMPED, fonts_for, spelt
 from regard.view.shading import FULL, INK, Shading, placed, svg
 
 LETTER, LINE = 0.1, 0.32  # inches
@@ -48,15 +48,15 @@ def save(shaded: Shading, path: str | os.PathLike[str]) -> None:
 
     title = f"{printable(shaded.title)}   ({shaded.note})"
     words, wide, rows = placed(shaded, WIDTH)
-    fonts, lacking = _fonts("".join([title, *(word.text for word in words)]))
+    fonts, lacking = fonts_for("".join([title, *(word.text for word in words)]))
     style = {"family": fonts, "color": TEXT, "parse_math": False, "usetex": False}
     wide, high = LETTER * max(wide, columns(title)), LINE * (rows + 1)
     figure = Figure(figsize=(wide, high), facecolor="white")
     FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, wide), ylim=(high, 0))
     axes.set_axis_off()
-    axes.text(0, LINE / 2, _spelt([title], lacking)[0], va="center", size=POINTS - 1, **style)
-    for word, text in zip(words, _spelt([word.text for word in words], lacking), strict=True):
+    axes.text(0, LINE / 2, spelt([title], lacking)[0], va="center", size=POINTS - 1, **style)
+    for word, text in zip(words, spelt([word.text for word in words], lacking), strict=True):
         x, y, size = LETTER * word.x, LINE * (word.row + 1), LETTER * columns(word.text)
         box = FancyBboxPatch(
             (x + 0.02, y + 0.05),

@@ -59,7 +59,7 @@ def heatmap(
     title_width = LETTER * columns(alignment.title)
     width = left + max(wide + (reach if slanted else 0), title_width, 200) + 8
     label = f"Attention of {len(target)} target tokens over {len(source)} source tokens"
-    return _svg(width, top + high + 36, label, parts)
+    return document(width, top + high + 36, label, parts)
 
 
 def curves(
@@ -108,7 +108,7 @@ def curves(
     for line, row in enumerate(rows):
         parts.extend(_entry(i, name, left + offset, 14 + 22.0 * line) for i, name, offset in row)
     label = f"{y_label} over {x_label}: {', '.join(kept) or 'nothing'}"
-    return _svg(left + WIDTH + 24, top + HEIGHT + 52, label, parts)
+    return document(left + WIDTH + 24, top + HEIGHT + 52, label, parts)
 
 
 def _cell(alignment: Alignment, q: int, k: int, left: float, top: float) -> str:
@@ -222,7 +222,7 @@ def _text(
     )
 
 
-def _svg(width: float, height: float, label: str, parts: Iterable[str]) -> str:
+def document(width: float, height: float, label: str, parts: Iterable[str]) -> str:
     size = f'width="{width:.0f}" height="{height:.0f}" viewBox="0 0 {width:.0f} {height:.0f}"'
     # Positions count from the left even where the page around it is written from the right.
     return (

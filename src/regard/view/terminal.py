@@ -50,7 +50,7 @@ def alignment(alignment: Alignment, *, width: int | None = None, color: bool | N
     5 │▒ ▒│ 5  50%
     """
     width = shutil.get_terminal_size().columns if width is None else width
-    color = _terminal_takes_color() if color is None else color
+    color = takes_color() if color is None else color
     source = [clip(visible(token), LONGEST_TOKEN) for token in alignment.source]
     target = [clip(visible(token), LONGEST_TOKEN) for token in alignment.target]
     stacks = [list(graphemes(token)) for token in source]
@@ -118,6 +118,6 @@ def _in_order(line: str) -> str:
     return LEFT_TO_RIGHT + line + END if is_right_to_left(line) else line
 
 
-def _terminal_takes_color() -> bool:
+def takes_color() -> bool:
     refused = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
     return sys.stdout.isatty() and not refused
