@@ -20,6 +20,9 @@ from regard.runs.system import Answer
 
 PAGES = (".html", ".htm")
 
+POOL = 4096
+"""Texts that are sorted by length together."""
+
 
 def evaluate_parser(parser: Parser, argv: list[str]) -> list[str]:
     """The words of ``evaluate``, for the parser that this builds."""
@@ -87,7 +90,8 @@ def predict(options: Namespace) -> int:
     if options.texts and options.input is not None:
         raise RangeError("texts are given as words or in --input FILE, not both")
     with _output(options.output) as file:
-        for answer in _answers(trained, options.texts, options.input, search):
+        long = options.output is not None
+        for answer in _answers(trained, options.texts, options.input, search, progress=long):
             print(_json(answer.as_json()) if options.json else answer.line, file=file)
             if sys.stdin.isatty():
                 file.flush()
@@ -161,7 +165,9 @@ def _search(options: Namespace) -> Any:
     return kind(**{name: options[name] for name in names if name in options})
 
 
-def _answers(trained: Any, texts: Sequence[str], file: str | None, search: Any) -> Iterator[Answer]:
+def _answers(
+    trained: Any, texts: Sequence[str], file: str | None, search: Any, *, progress: bool = False
+) -> Iterator[Answer]:
     """Answers in the order of the texts: one by one where a person types them."""
     from regard.data.files import lines
 
@@ -171,7 +177,8 @@ def _answers(trained: Any, texts: Sequence[str], file: str | None, search: Any) 
         questions,
         lambda some: trained.predict(some, search),
         length=trained.length,
-        **({"pool": 1} if typed else {}),
+        pool=1 if typed else POOL,
+        progress=progress,
     )
 
 

@@ -90,21 +90,28 @@ class Global:
     def reader(self, source: Source) -> Reader:
         layer, score = self.layer, self.layer.score()
         normalizer = settled(layer.normalizer, training=layer.training)
-        if isinstance(score, Score) and normalizer in NORMALIZERS.values():
-            rows_of = self._formula(source, range(1))
-        else:
-
-            def rows_of(query: Tensor) -> Tensor:
-                query, mask = layer.score.query(query), source.mask
-                rows = weights(query, source.key, score=score, mask=mask, normalizer=normalizer)
-                assert isinstance(rows, Tensor)
-                return rows
+        formula = isinstance(score, Score) and normalizer in NORMALIZERS.values()
+        rows_of = self._formula(source, range(1)) if formula else self._asked(source)
 
         def read(query: Tensor, seen: Any) -> Glance:
             rows = rows_of(query[:, None])[:, 0]
             return Glance(F.dropout(rows, layer.dropout, layer.training), seen)
 
         return read
+
+    def _asked(self, source: Source) -> Callable[[Tensor], Tensor]:
+        """The weights ``(B, T, K)`` of queries ``(B, T, E)``, by an engine: it shields what a
+        user's score or normalizer must not see."""
+        layer, score = self.layer, self.layer.score()
+        normalizer = settled(layer.normalizer, training=layer.training)
+
+        def rows_of(query: Tensor) -> Tensor:
+            query, mask = layer.score.query(query), source.mask
+            rows = weights(query, source.key, score=score, mask=mask, normalizer=normalizer)
+            assert isinstance(rows, Tensor)
+            return rows
+
+        return rows_of
 
     def _formula(self, source: Source, queries: range) -> Callable[[Tensor], Tensor]:
         """The weights ``(B, T, K)`` of queries ``(B, T, E)``, from the formula alone.
