@@ -11,6 +11,7 @@ report.html         curves, scores and alignments, in one page
 """
 
 import json
+import math
 import os
 import shutil
 import tempfile
@@ -25,6 +26,8 @@ from torch import Tensor
 from regard.errors import RunError
 
 FORMAT = 2
+
+METRICS = "metrics.jsonl"
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,10 @@ class Run:
                 )
             if not (path / "run.json").is_file():
                 raise RunError(f"{path} is no run (it has no run.json): it is not overwritten")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
+        fresh = path
         try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            fresh = Path(tempfile.mkdtemp(prefix=f".{path.name}.", dir=path.parent))
             fresh.chmod(0o755)
             for name, text in files.items():
                 (fresh / name).write_text(text, encoding="utf-8")
@@ -62,8 +66,11 @@ class Run:
                 shutil.rmtree(old)
             else:
                 fresh.replace(path)
+        except OSError as error:
+            raise _unwritten(path, error) from error
         finally:
-            shutil.rmtree(fresh, ignore_errors=True)
+            if fresh != path:
+                shutil.rmtree(fresh, ignore_errors=True)
         return Run(path)
 
     @staticmethod
@@ -112,11 +119,12 @@ class Run:
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
-        """The lines of ``metrics.jsonl``; none before the first."""
-        file = self.path / "metrics.jsonl"
+        """The lines of ``metrics.jsonl``, but for one that was cut; none before the first."""
+        file = self.path / METRICS
         if not file.exists():
             return []
-        return [json.loads(line) for line in file.read_text(encoding="utf-8").splitlines()]
+        lines = file.read_text(encoding="utf-8").splitlines(keepends=True)
+        return [json.loads(line) for line in lines if line.endswith("\n")]
 
     def read_json(self, name: str) -> Any:
         """A JSON file of the run.
@@ -132,18 +140,43 @@ class Run:
             raise RunError(f"{self.path / name} is broken: {error}") from None
 
     def write(self, name: str, content: str | bytes) -> None:
-        """A file of the run, replaced whole or not at all."""
+        """A file of the run, replaced whole or not at all.
+
+        Raises:
+            RunError: it cannot be written; what was there before still is.
+        """
         data = content.encode() if isinstance(content, str) else content
-        handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)
+        temporary = None
         try:
+            handle, temporary = tempfile.mkstemp(prefix=f".{name}.", dir=self.path)
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
                 file.flush()
                 os.fsync(file.fileno())
             Path(temporary).chmod(0o644)
             Path(temporary).replace(self.path / name)
+        except OSError as error:
+            raise _unwritten(self.path / name, error) from error
         finally:
-            Path(temporary).unlink(missing_ok=True)
+            if temporary is not None:
+                Path(temporary).unlink(missing_ok=True)
+
+    def add_metrics(self, numbers: dict[str, Any]) -> None:
+        """A line more of ``metrics.jsonl``; what is no finite number is null there.
+
+        Raises:
+            RunError: it cannot be written.
+        """
+        finite = {
+            name: None if isinstance(value, float) and not math.isfinite(value) else value
+            for name, value in numbers.items()
+        }
+        file = self.path / METRICS
+        try:
+            with file.open("a", encoding="utf-8") as lines:
+                lines.write(json.dumps(finite, allow_nan=False) + "\n")
+        except OSError as error:
+            raise _unwritten(file, error) from error
 
     def write_json(self, name: str, content: Any) -> None:
         self.write(name, json.dumps(content, indent=1, ensure_ascii=False) + "\n")
@@ -169,3 +202,7 @@ class Run:
             return safetensors.torch.load_file(file)
         except safetensors.SafetensorError as error:
             raise RunError(f"{file} is broken: {error}") from None
+
+
+def _unwritten(path: Path, error: OSError) -> RunError:
+    return RunError(f"{path} cannot be written ({error.strerror or error})")

@@ -70,7 +70,7 @@ def _curves(run: Run, system: System) -> str:
 def _curve(run: Run, title: str, unit: str, names: dict[str, str]) -> str:
     lines = run.metrics
     series = {
-        name: [(line["step"], line[key]) for line in lines if key in line]
+        name: [(line["step"], line[key]) for line in lines if line.get(key) is not None]
         for key, name in names.items()
     }
     return page.figure(

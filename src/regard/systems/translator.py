@@ -16,7 +16,7 @@ from regard.nn.decoders import Written, chances_of
 from regard.nn.hard import HardAttention
 from regard.systems.loss import Loss
 from regard.systems.translator_config import Config
-from regard.systems.translator_output import Copying, Output
+from regard.systems.translator_output import Copying, Output, nats
 from regard.systems.translator_recurrent import RecurrentNetwork
 from regard.systems.translator_transformer import TransformerNetwork
 
@@ -185,7 +185,7 @@ class Translator(nn.Module):
         if self.copying is None:
             truth = batch.target[:, 1:].flatten()[where]
             smoothing = self.config.label_smoothing if self.training else 0.0
-            return F.cross_entropy(logits, truth, reduction="none", label_smoothing=smoothing)
+            return nats(logits, truth, smoothing)
         copies, weights = batch.copies, written.weights
         assert copies is not None
         assert weights is not None

@@ -13,7 +13,8 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch import Tensor
 
 from regard.errors import RunError
-from regard.runs.folder import Run
+from regard.runs.folder import METRICS, Run
+from regard.training.checkpoints import amid_a_step, fail_together, save
 from regard.training.task import Task
 
 
@@ -36,16 +37,13 @@ class KeepBest(Callback):
         if trainer.sanity_checking or not loss < self.best:
             return
         assert isinstance(pl_module, Task)
-        self.best = loss
-        if not trainer.is_global_zero:
-            return
-        try:
-            self.run.save_weights(pl_module.system.state_dict())
-        except OSError as error:
-            raise RunError(
-                f"{self.run.path}: the best weights so far cannot be written ({error.strerror}); "
-                "those before them are still there: make room and go on with --resume"
-            ) from error
+        self.best, failure = loss, None
+        if trainer.is_global_zero:
+            try:
+                self.run.save_weights(pl_module.system.state_dict())
+            except RunError as error:
+                failure = RunError(f"{error}: make room and go on with --resume")
+        fail_together(trainer, failure)
 
     def state_dict(self) -> dict[str, Any]:
         return {"best": self.best}
@@ -83,9 +81,11 @@ class StopOnSignal(Callback):
     ) -> None:
         # Before a step, not after one: then the last step's numbers are written too. All processes
         # stop at the same step, or those that go on would wait for ever for the others.
+        if amid_a_step(trainer, batch_idx):
+            return
         if trainer.strategy.reduce_boolean_decision(bool(self.signum), all=False):
             assert isinstance(pl_module, Task)
-            trainer.save_checkpoint(pl_module.checkpoint)
+            save(trainer, pl_module.checkpoint)
             raise Interrupted(self.signum or signal.SIGTERM)
 
     def raise_if_asked(self) -> None:
@@ -111,8 +111,7 @@ class JsonLines(Logger):
 
     def __init__(self, run: Run) -> None:
         super().__init__()
-        self.run, self.start = run, time.perf_counter()
-        self.file = run.path / "metrics.jsonl"
+        self.run, self.start, self.before = run, time.perf_counter(), 0.0
         self.trainer: Trainer | None = None
 
     @property
@@ -134,15 +133,17 @@ class JsonLines(Logger):
         done = self.trainer.global_step if self.trainer is not None else step
         numbers = {name: float(value) for name, value in metrics.items()}
         epoch = numbers.pop("epoch", 0.0)
-        seconds = round(time.perf_counter() - self.start, 3)
-        line = {"step": done, "epoch": int(epoch), "seconds": seconds, **numbers}
-        with self.file.open("a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        line = {"step": done, "epoch": int(epoch), "seconds": round(self.seconds, 3), **numbers}
+        self.run.add_metrics(line)
+
+    @property
+    def seconds(self) -> float:
+        """How long the training has taken; of one that was resumed, with what came before."""
+        return self.before + time.perf_counter() - self.start
 
     def forget_after(self, step: int) -> None:
         """Drop lines that a resumed training will write again."""
-        if not self.file.exists():
-            return
-        lines = self.file.read_text(encoding="utf-8").splitlines(keepends=True)
-        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] <= step]
-        self.run.write(self.file.name, "".join(kept))
+        kept = [line for line in self.run.metrics if line["step"] <= step]
+        if kept or (self.run.path / METRICS).exists():
+            self.run.write(METRICS, "".join(json.dumps(line) + "\n" for line in kept))
+        self.before = max((line["seconds"] for line in kept), default=0.0)

@@ -14,17 +14,19 @@ from regard.training.task import Task
 
 
 class WholeFiles(TorchCheckpointIO):
-    """A checkpoint replaces the one before when its last byte is on the disk, and not sooner."""
+    """A checkpoint replaces the one before when its last byte is on the disk, and not sooner.
+
+    Attributes:
+        failure: why the last one could not be written; the one before is still there.
+    """
+
+    failure: RunError | None = None
 
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | os.PathLike[str], storage_options: Any = None
     ) -> None:
-        """Write a checkpoint.
-
-        Raises:
-            RunError: it cannot be written; the one before is still there, and the message says so.
-        """
-        path = Path(path)
+        """Write a checkpoint, in the first of the processes: ``save`` tells the others."""
+        self.failure, path = None, Path(path)
         handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
         try:
             with os.fdopen(handle, "wb") as file:
@@ -37,12 +39,36 @@ class WholeFiles(TorchCheckpointIO):
         except (OSError, RuntimeError) as error:
             kept = "the last good checkpoint is still there" if path.exists() else "there is none"
             reason = _reason(error)
-            raise RunError(
+            self.failure = RunError(
                 f"{path}: the checkpoint of step {checkpoint['global_step']} cannot be written "
                 f"({reason}); {kept}: make room and go on with --resume"
-            ) from error
+            )
         finally:
             Path(temporary).unlink(missing_ok=True)
+
+
+def save(trainer: Trainer, path: Path) -> None:
+    """Write the state of all processes.
+
+    Raises:
+        RunError: it cannot be written; the checkpoint before is still there.
+    """
+    trainer.save_checkpoint(path)
+    files = trainer.strategy.checkpoint_io
+    assert isinstance(files, WholeFiles)
+    fail_together(trainer, files.failure)
+
+
+def fail_together(trainer: Trainer, failure: RunError | None) -> None:
+    """Raise in all processes what the first has met: else they would wait for it."""
+    failure = trainer.strategy.broadcast(failure)
+    if failure is not None:
+        raise failure
+
+
+def amid_a_step(trainer: Trainer, batch_idx: int) -> bool:
+    """Whether gradients of batches before this one wait for others: no checkpoint keeps them."""
+    return batch_idx % trainer.accumulate_grad_batches != 0
 
 
 class SaveOften(Callback):
@@ -55,10 +81,9 @@ class SaveOften(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         assert isinstance(pl_module, Task)
-        # Not amid accumulated batches, whose gradients no checkpoint keeps.
-        between = batch_idx % trainer.accumulate_grad_batches == 0
-        if between and trainer.global_step and trainer.global_step % self.every == 0:
-            trainer.save_checkpoint(pl_module.checkpoint)
+        due = trainer.global_step and trainer.global_step % self.every == 0
+        if due and not amid_a_step(trainer, batch_idx):
+            save(trainer, pl_module.checkpoint)
 
 
 def _reason(error: BaseException) -> str:

@@ -19,7 +19,7 @@ from regard.errors import RangeError, RegardError, RunError
 from regard.runs.folder import Run
 from regard.runs.system import Encoding, System
 from regard.training.callbacks import JsonLines, KeepBest, StopOnSignal
-from regard.training.checkpoints import SaveOften, WholeFiles
+from regard.training.checkpoints import SaveOften, WholeFiles, save
 from regard.training.options import Training
 from regard.training.task import Task
 
@@ -123,7 +123,7 @@ def fit(
         ckpt_path=run.checkpoint if resume else None,
         weights_only=False if resume else None,
     )
-    trainer.save_checkpoint(run.checkpoint)  # the callback's may be of some steps before
+    save(trainer, run.checkpoint)  # the callback's may be of some steps before
     stop.raise_if_asked()
     if math.isinf(keep.best):  # it ended before its first validation
         trainer.validate(task, valid, verbose=False)
@@ -149,14 +149,28 @@ def _loader(
         sampler: Any = _InOrder(len(examples), *shards)
     else:
         sampler = LengthBatches(
-            np.array([encoding.length(example) for example in examples], np.int32),
+            _lengths(examples, encoding),
             training.batch_size,
             training.seed,
             tokens=training.batch_tokens,
             shards=shards[0],
             shard=shards[1],
         )
-    return DataLoader(examples, batch_sampler=sampler, collate_fn=encoding.batch)  # pyright: ignore[reportArgumentType]
+    return DataLoader(
+        examples,  # pyright: ignore[reportArgumentType]
+        batch_sampler=sampler,
+        collate_fn=encoding.batch,
+        # Of its own: else each pass over the data draws from the states that the model draws from,
+        # and a training that goes on at the start of an epoch would make one pass more.
+        generator=torch.Generator(),
+    )
+
+
+def _lengths(examples: Sequence[Any], encoding: Encoding) -> np.ndarray:
+    """Tokens of each example, on each of its sides: 4 bytes a number, while they are made too."""
+    sides = np.size(encoding.length(examples[0]))
+    found = map(encoding.length, examples)
+    return np.fromiter(found, np.dtype((np.int32, (sides,)) if sides > 1 else np.int32), len(examples))
 
 
 class _InOrder:

@@ -110,7 +110,7 @@ class Task(LightningModule):
         # Lightning keeps neither the random states nor the place in the data: without them a
         # resumed training would be another one.
         progress: Any = self.trainer.fit_loop.epoch_loop.batch_progress.current
-        whole = progress.processed >= len(self._batches())
+        whole = progress.processed >= self.trainer.num_training_batches
         checkpoint["regard"] = {
             "epoch": self.current_epoch + whole,
             "skip": 0 if whole else progress.processed,

@@ -67,6 +67,11 @@ def save(alignment: Alignment, path: str | os.PathLike[str]) -> None:
         raise UnknownName(f"{path.name!r} must end in one of {', '.join('.' + s for s in known)}")
     figure = _draw(alignment)
     FigureCanvasAgg(figure)
+    store(figure, path, suffix)
+
+
+def store(figure: "Figure", path: Path, suffix: str) -> None:
+    """Write a figure whole, the same bytes for the same figure."""
     picture = io.BytesIO()
     with warnings.catch_warnings():
         # A letter and the mark on it must come from one font, which may have only one of them.

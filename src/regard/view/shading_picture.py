@@ -3,14 +3,12 @@
 matplotlib is an extra, imported by the first call and without pyplot: no window, no global state.
 """
 
-import io
 import os
-import warnings
 from pathlib import Path
 
 from regard.errors import MissingExtra, UnknownName
 from regard.view.characters import columns, printable
-from regard.view.picture import DOTS, TEXT, UNSTAMPED, fonts_for, spelt
+from regard.view.picture import TEXT, fonts_for, spelt, store
 from regard.view.shading import FULL, INK, Shading, placed, svg
 
 LETTER, LINE = 0.1, 0.32  # inches
@@ -69,17 +67,4 @@ def save(shaded: Shading, path: str | os.PathLike[str]) -> None:
         )
         axes.add_patch(box)
         axes.text(x + size / 2, y + LINE / 2, text, ha="center", va="center", size=POINTS, **style)
-    picture = io.BytesIO()
-    with warnings.catch_warnings():
-        # As in picture.save: a letter and the mark on it must come from one font.
-        warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
-        figure.savefig(
-            picture,
-            format=suffix,
-            dpi=DOTS,
-            facecolor="white",
-            bbox_inches="tight",
-            pad_inches=0.15,
-            metadata=UNSTAMPED.get(suffix),
-        )
-    path.write_bytes(picture.getvalue())
+    store(figure, path, suffix)
