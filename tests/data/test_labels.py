@@ -114,3 +114,45 @@ def test_presets_are_options():
     assert set(PRESETS) == set(BUILTIN)
     for options in PRESETS.values():
         LabelsConfig(**options)
+
+
+def test_a_header_that_is_read_as_a_row_is_told(tmp_path):
+    rows = [(text, "xy"[i % 2]) for i, text in enumerate(TEXTS)]
+    path = tsv(tmp_path, [("said", "mood"), *rows])
+    notes = load([path], LabelsConfig()).notes
+    assert notes[0] == (
+        f"{path}:1: the label 'mood' of the first row stands in no other: if this is a header, "
+        "name its columns by data.text and data.label"
+    )
+    assert load([path], LabelsConfig(text="said", label="mood")).notes == ()
+    rare = tsv(tmp_path, [(text, text) for text in TEXTS], "rare.tsv")
+    assert not any("a header" in note for note in load([rare], LabelsConfig()).notes)
+
+
+def test_many_labels_that_cannot_be_learned_are_counted(tmp_path):
+    rows = [(text, "xy"[i % 2]) for i, text in enumerate(TEXTS)]
+    tested = tsv(tmp_path, [(f"new {i // 2}", f"z{i // 2}") for i in range(18)], "test.tsv")
+    notes = load([tsv(tmp_path, rows)], LabelsConfig(test_file=tested)).notes
+    assert len(notes) == 6
+    assert notes[-1] == f"{tested}: so do 4 more labels of the test part, in 8 rows"
+
+
+@pytest.mark.parametrize("units", ["characters", "words", "pieces"])
+def test_texts_that_are_cut_are_told(tmp_path, units):
+    rows = [(text, "xy"[i % 2]) for i, text in enumerate(TEXTS)]
+    long = "x" * 30 if units == "characters" else "x " * 30
+    tested = tsv(tmp_path, [("a", "x"), (long, "y"), (long + "!", "y")], "test.tsv")
+    config = LabelsConfig(test_file=tested, units=units, max_length=20)
+    assert load([tsv(tmp_path, rows)], config).notes == (
+        f"{tested}:2: 2 rows of the test part, this the first, with more than 20 tokens: what is "
+        "behind is not read (data.max_length)",
+    )
+    assert LabelsConfig().max_length == 1000
+
+
+def test_names_the_file_that_cannot_be_split(tmp_path):
+    few = tsv(tmp_path, [("a", "x"), ("b", "y")])
+    with pytest.raises(DataError, match=rf"^{few}: 2 different"):
+        load([few], LabelsConfig())
+    with pytest.raises(DataError, match=rf"^{few}: every row stands in {few} too: nothing"):
+        load([few], LabelsConfig(test_file=few))

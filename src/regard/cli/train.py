@@ -1,8 +1,10 @@
 """``regard train SYSTEM [DATA]``: from options to a run folder."""
 
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import yaml
 from jsonargparse import (
     ActionConfigFile,  # pyright: ignore[reportPrivateImportUsage]
     Namespace,
@@ -10,7 +12,7 @@ from jsonargparse import (
 
 from regard.cli import words
 from regard.cli.parser import Parser, Readable
-from regard.errors import MissingExtra, RunError
+from regard.errors import MissingExtra, RunError, UnknownName
 from regard.runs.folder import Run
 from regard.runs.system import SYSTEMS, System, named
 
@@ -101,13 +103,16 @@ def _add_options(own: Parser, system: System) -> None:
 def _arranged(own: Parser, system: System, argv: list[str]) -> list[str]:
     """The words as the parser needs them; presets of built-in data, and the model of ``--init``,
     become defaults."""
-    _, data = words.parted(argv)
+    argv = words.without_source(argv)
+    data = words.parted(argv)[1]
+    for path in words.values_of("--config", argv):
+        data = data or _source_of_config(own, Path(path))
     if len(data) < 2:
         preset = system.presets.get(data[0] if data else system.source, {})
         own.set_defaults({key: value for key, value in preset.items() if "." in key})
     init = words.value_of("--init", argv)
     if init is not None:
-        config = Run.open(Path(init)).config
+        config = _begun(system, init).config
         own.set_defaults({f"model.{key}": value for key, value in config["model"].items()})
         kept = {key: config["data"][key] for key in system.vocabulary if key in config["data"]}
         own.set_defaults({f"data.{key}": value for key, value in kept.items()})
@@ -116,6 +121,52 @@ def _arranged(own: Parser, system: System, argv: list[str]) -> list[str]:
         return Run.open(Path(run or _default_run(system, source))).path / "config.yaml"
 
     return words.for_training(argv, system.source, config_of_run)
+
+
+def _source_of_config(own: Parser, path: Path) -> list[str]:
+    """The data that a config file names, if any.
+
+    Raises:
+        UnknownName: it has an option that there is not.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError, yaml.YAMLError):
+        return []  # the parser will say what is wrong with it
+    if not isinstance(content, dict):
+        return []
+    for name in _names(content, own.known):
+        if f"--{name}" not in own.known:
+            near = own.nearest(f"--{name}")
+            hint = f" (did you mean {near.removeprefix('--')}?)" if near else ""
+            raise UnknownName(f"{path}: there is no option {name}{hint}")
+    source = content.get("source")
+    return source if isinstance(source, list) else []
+
+
+def _names(content: dict[Any, Any], known: list[str], before: str = "") -> Iterator[str]:
+    """Of the options in a config file, groups resolved."""
+    for key, value in content.items():
+        name = f"{before}{key}"
+        if isinstance(value, dict) and any(option.startswith(f"--{name}.") for option in known):
+            yield from _names(value, known, f"{name}.")
+        else:
+            yield name
+
+
+def _begun(system: System, init: str) -> Run:
+    """The run to begin with.
+
+    Raises:
+        RunError: there is none, or it is of another system.
+    """
+    run = Run.open(Path(init))
+    if run.about.get("system") != system.name:
+        raise RunError(
+            f"--init: {run.path} is a run of {run.about.get('system')}, and this is to be one of "
+            f"{system.name}"
+        )
+    return run
 
 
 def _default_run(system: System, sources: list[str]) -> str:
@@ -138,6 +189,10 @@ def train(chosen: Namespace) -> int:
         given = {"--resume": resume, "--overwrite": overwrite, "--init": init}
         if given[one] and given[other]:
             raise RunError(f"{one} goes on with a run and {other} begins anew: choose one")
-    begun = None if init is None else Run.open(Path(init))
+    begun = None if init is None else _begun(system, init)
+    if begun is not None and begun.path.resolve() == folder.resolve():
+        raise RunError(
+            f"--init: {folder} would be replaced by what begins with it: give --run another folder"
+        )
     order = Order(chosen.system, options.as_dict(), begun)
     return start(order, folder, overwrite=overwrite, resumed=Run.open(folder) if resume else None)

@@ -89,12 +89,12 @@ def predict(options: Namespace) -> int:
     search = _search(options)
     if options.texts and options.input is not None:
         raise RangeError("texts are given as words or in --input FILE, not both")
+    _check_distinct(options.input, options.output)
     with _output(options.output) as file:
         long = options.output is not None
         for answer in _answers(trained, options.texts, options.input, search, progress=long):
-            print(_json(answer.as_json()) if options.json else answer.line, file=file)
-            if sys.stdin.isatty():
-                file.flush()
+            # At once: somebody may be waiting for it at the other end of a pipe.
+            print(_json(answer.as_json()) if options.json else answer.line, file=file, flush=True)
     return 0
 
 
@@ -180,6 +180,14 @@ def _answers(
         pool=1 if typed else POOL,
         progress=progress,
     )
+
+
+def _check_distinct(source: str | None, target: str | None) -> None:
+    """Answers may not be written over the texts that are still to be read."""
+    if source in (None, "-") or target is None or not Path(target).exists():
+        return
+    if Path(source).exists() and Path(source).samefile(target):
+        raise RangeError(f"--input and --output are the same file: {target}")
 
 
 def _output(path: str | None) -> AbstractContextManager[TextIO]:

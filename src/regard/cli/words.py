@@ -48,8 +48,9 @@ def for_use(words: Sequence[str], flags: Set[str] = frozenset()) -> list[str]:
     >>> for_use(["run", "--json", "-o", "page.html", "a text"])
     ['--json', '-o', 'page.html', '--', 'run', 'a text']
     """
-    told = [f"{word}=true" if word in flags else word for word in words]
-    options, rest = parted(told)
+    end = words.index("--") if "--" in words else len(words)
+    told = [f"{word}=true" if word in flags else word for word in words[:end]]
+    options, rest = parted([*told, *words[end:]])
     return [*_flat(options), "--", *rest] if rest else _flat(options)
 
 
@@ -72,14 +73,30 @@ def for_training(
     return _flat([*configs, *data, *others])
 
 
-def value_of(name: str, words: Sequence[str]) -> str | None:
-    """What the last option of this name is given.
+def values_of(name: str, words: Sequence[str]) -> list[str]:
+    """What the options of this name are given.
 
-    >>> value_of("--run", ["data.tsv", "--run=one", "--run", "two"])
-    'two'
+    >>> values_of("--run", ["data.tsv", "--run=one", "--run", "two"])
+    ['one', 'two']
     """
     options = [_split(option) for option in parted(words)[0]]
-    return next((option[1] for option in reversed(options) if option[0] == name), None)
+    return [option[1] for option in options if option[0] == name and len(option) > 1]
+
+
+def value_of(name: str, words: Sequence[str]) -> str | None:
+    """What the last option of this name is given."""
+    return next(reversed(values_of(name, words)), None)
+
+
+def without_source(words: Sequence[str]) -> list[str]:
+    """``--source A B`` as ``A B``, which means the same.
+
+    >>> without_source(["--source", "a.en", "a.fr", "--run", "x"])
+    ['a.en', 'a.fr', '--run', 'x']
+    """
+    end = words.index("--") if "--" in words else len(words)
+    named = [word.removeprefix("--source=") for word in words[:end] if word != "--source"]
+    return [*named, *words[end:]]
 
 
 def _split(option: list[str]) -> list[str]:

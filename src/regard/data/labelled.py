@@ -38,7 +38,8 @@ class LabelsConfig:
         units: what a token is: "characters", "words" (and punctuation), or "pieces" of words.
         vocabulary: how many tokens to know at most; null: all (of pieces: 8,000).
         min_count: how often a character or word must stand in the training part to be known.
-        max_length: tokens; what a longer text has behind them is not read. null: no limit.
+        max_length: tokens; what a longer text has behind them is not read, and rows with such
+            texts are told. null: no limit.
         lower_case: whether texts are put into lower case.
     """
 
@@ -53,7 +54,7 @@ class LabelsConfig:
     units: Units = "words"
     vocabulary: int | None = None
     min_count: int = 1
-    max_length: int | None = None
+    max_length: int | None = 1000
     lower_case: bool = False
 
     def __post_init__(self) -> None:

@@ -72,11 +72,15 @@ class Keys:
         try:
             found = json.loads(line)
         except json.JSONDecodeError as error:
-            raise DataError(f"no JSON: {error.msg} at place {error.colno}") from None
+            raise DataError(
+                f"no JSON: {error.msg} at place {error.colno} (expected an object in every line)"
+            ) from None
         except (RecursionError, ValueError):
             raise DataError("JSON that cannot be read: nested too deep, or a huge number") from None
         if not isinstance(found, dict):
-            raise DataError(f"expected a JSON object, and the line has {_kind(found)}")
+            raise DataError(
+                f"expected a JSON object in every line, and this one has {_kind(found)}"
+            )
         for name, key in (("text", self.text), ("label", self.label)):
             if key not in found:
                 raise DataError(f"no key is called {key!r} (data.{name}){_instead(key, found)}")
@@ -110,7 +114,10 @@ def named(header: list[str], config: LabelsConfig) -> Columns:
     places = []
     for option, name in (("text", config.text or "text"), ("label", config.label or "label")):
         if name not in names:
-            raise DataError(f"no column is called {name!r} (data.{option}){_instead(name, names)}")
+            one = "; columns are parted by commas or tabs" if len(names) == 1 else ""
+            raise DataError(
+                f"no column is called {name!r} (data.{option}){_instead(name, names)}{one}"
+            )
         if names.count(name) > 1:
             raise DataError(f"{names.count(name)} columns are called {name!r} (data.{option})")
         places.append(names.index(name))

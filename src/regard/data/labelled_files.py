@@ -36,18 +36,26 @@ def read(path: str, config: LabelsConfig) -> Rows[Labelled] | Table:
     be of several lines, is held in memory.
     """
     form = config.format or _format(path)
-    headed = any(name is not None and not name.isdecimal() for name in (config.text, config.label))
-    told = config.text is not None or config.label is not None
+    headed = is_headed(path, config)
     if form == "jsonl":
         keys = Keys(config.text or "text", config.label or "label")
         return Rows(path, keys, expected="a JSON object in every line")
     if form == "csv":
-        return labelled_csv.read(path, config, headed=headed or not told)
+        return labelled_csv.read(path, config, headed=headed)
     if headed:
         return Rows.headed(path, lambda line: named(line.split("\t"), config))
-    if not told:
+    if config.text is None and config.label is None:
         return Rows(path, TwoColumns(), expected="rows of text<TAB>label")
     return Rows(path, numbered(config), expected="rows of columns parted by tabs")
+
+
+def is_headed(path: str, config: LabelsConfig) -> bool:
+    """Whether the columns of a file have names, from its header or as keys."""
+    form = config.format or _format(path)
+    if config.text is None and config.label is None:
+        return form != "tsv"
+    names = (name is not None and not name.isdecimal() for name in (config.text, config.label))
+    return form == "jsonl" or any(names)
 
 
 def _format(path: str) -> Format:

@@ -37,7 +37,8 @@ class PairsConfig:
             both names with a comma between.
         test_file: a file of pairs for the evaluation, in the place of a share; as valid_file.
         max_length: tokens of a source or a target at most; longer pairs are left out of what is
-            learned from and chosen by, never of the test part (of pieces, words are counted).
+            learned from and chosen by; the test part is left without texts of more than 100,000
+            characters alone (of pieces, words are counted).
         limit: how many pairs to learn from at most; null: all (of dates: 140,000).
         reverse: whether to translate the other way.
         seed: of the split, and of the built-in set.
@@ -76,6 +77,10 @@ def _eng_fra(config: PairsConfig) -> Splits[Pair]:
 BUILTIN: dict[str, Callable[[PairsConfig], Splits[Pair]]] = {"dates": _dates, "eng-fra": _eng_fra}
 
 SHARE_OF_A_FILE = 0.1
+
+LONGEST = 100_000
+"""Characters of a text of the test part at most: a longer one is a damaged row, which would take
+hours and tens of gigabytes to answer."""
 
 _source = attrgetter("source")
 
@@ -174,10 +179,13 @@ def _read(names: list[str], config: PairsConfig) -> Sequence[Pair]:
 
 
 def _shortened(parts: Splits[Pair], units: Units, most: int | None) -> Splits[Pair]:
-    """The parts without what is too long to learn from and to choose by."""
+    """The parts without what is too long to learn from and to choose by, or to be answered."""
+    notes, why = list(parts.notes), f"they have more than {LONGEST:,} characters"
+    test = _noted(parts.test, _short(parts.test, "characters", LONGEST), "test", why, notes)
+    parts = parts._replace(test=test, notes=tuple(notes))
     if most is None:
         return parts
-    notes, why = list(parts.notes), f"they have more than {most:,} tokens"
+    why = f"they have more than {most:,} tokens"
     train = _noted(parts.train, _short(parts.train, units, most), "training", why, notes)
     valid = _noted(parts.valid, _short(parts.valid, units, most), "validation", why, notes)
     return parts._replace(train=train, valid=valid, notes=tuple(notes))

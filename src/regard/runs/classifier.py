@@ -28,6 +28,8 @@ TRAINING: dict[str, dict[str, Any]] = {
         "epochs": 10,
         "training.batch_size": 32,
         "training.learning_rate": 3e-3,
+        "training.patience": 10,
+        "model.embedding": 256,
     },
     "languages": {
         "epochs": 20,

@@ -35,17 +35,18 @@ class Options:
     """How a classifier answers.
 
     Attributes:
-        top: how many labels ``predict`` prints for a text, the likeliest first.
-        bins: of equal width, in which calibration is measured.
+        top: how many labels an answer names, the likeliest first; ``evaluate`` counts besides how
+            often the true one is among them.
     """
 
     top: int = 1
-    bins: int = 15
 
     def __post_init__(self) -> None:
-        for name in ("top", "bins"):
-            if getattr(self, name) < 1:
-                raise RangeError(f"{name} is at least 1: {getattr(self, name)}")
+        """Raises:
+        RangeError: no label would be named.
+        """
+        if self.top < 1:
+            raise RangeError(f"top is at least 1: {self.top}")
 
 
 @dataclass(frozen=True)
@@ -58,7 +59,7 @@ class Classification:
         tokens: what each token that was read adds to the text.
         weights: ``(K,)``, how much each counted in the pooling.
         padding: the weight that was spent on padding, where padding is read.
-        top: how many labels ``line`` names.
+        top: how many labels ``line`` and ``title`` name.
     """
 
     text: str
@@ -79,12 +80,16 @@ class Classification:
     @property
     def line(self) -> str:
         """Label and probability, a tab between them; of several labels one pair after another."""
-        pairs = list(self.probabilities.items())[: self.top]
-        return "\t".join(f"{label}\t{probability:.4f}" for label, probability in pairs)
+        return "\t".join(f"{label}\t{probability:.4f}" for label, probability in self._named)
 
     @property
     def title(self) -> str:
-        return f"{self.text} → {self.label} ({self.probability:.1%})"
+        named = ", ".join(f"{label} ({probability:.1%})" for label, probability in self._named)
+        return f"{self.text} → {named}"
+
+    @property
+    def _named(self) -> list[tuple[str, float]]:
+        return list(self.probabilities.items())[: self.top]
 
     @property
     def shading(self) -> Shading:
@@ -146,15 +151,17 @@ class TrainedClassifier(Trained):
         for places in batches(lengths, TOKENS):
             probabilities[places], _ = self._judge([examples[place].text for place in places])
         truth = [example.label for example in examples]
-        return of_classes(probabilities, truth, self.encoding.labels, bins=options.bins)
+        return of_classes(probabilities, truth, self.encoding.labels, top=options.top)
 
     def evaluate(
         self, examples: Sequence[Labelled], search: Any = None, source: str = ""
     ) -> Scores:
         """Scores on examples: ``texts`` (how many), ``accuracy``, ``macro_f1``, ``loss`` (nats an
-        example), ``brier``, ``ece``, ``unseen`` (texts whose label was not in training), and
-        ``precision/LABEL``, ``recall/LABEL``, ``f1/LABEL``, ``support/LABEL`` of every class."""
-        found = self.score(examples, search or Options())
+        example), ``brier``, ``ece``, ``unseen`` (texts whose label was not in training),
+        ``accuracy_top`` (with ``top`` above 1), and ``precision/LABEL``, ``recall/LABEL``,
+        ``f1/LABEL``, ``support/LABEL`` of every class."""
+        options = search or Options()
+        found = self.score(examples, options)
         scores: Scores = {
             "texts": float(found.count),
             "accuracy": found.accuracy,
@@ -164,6 +171,8 @@ class TrainedClassifier(Trained):
             "ece": found.ece,
             "unseen": float(found.unseen),
         }
+        if options.top > 1:
+            scores["accuracy_top"] = found.accuracy_top
         for label, *numbers in found.classes:
             names = ("precision", "recall", "f1", "support")
             scores |= {f"{n}/{label}": float(x) for n, x in zip(names, numbers, strict=True)}
@@ -226,6 +235,7 @@ class TrainedClassifier(Trained):
 MEANING = {
     "texts": ("texts evaluated", ",.0f"),
     "accuracy": ("accuracy", ".1%"),
+    "accuracy_top": ("true label among those named", ".1%"),
     "macro_f1": ("macro F1", ".1%"),
     "loss": ("loss (nats a text)", ".4f"),
     "brier": ("Brier score", ".4f"),

@@ -38,6 +38,7 @@ class ClassScores:
     Attributes:
         count: texts.
         accuracy: share of texts given their label.
+        accuracy_top: share of texts whose label is among their ``top`` likeliest.
         macro_f1: mean F1 of the classes that some text has or was given.
         loss: mean −log p of the true label (nats), over texts whose label was in training; of
             none, 0.
@@ -51,6 +52,7 @@ class ClassScores:
 
     count: int
     accuracy: float
+    accuracy_top: float
     macro_f1: float
     loss: float
     brier: float
@@ -66,6 +68,7 @@ def of_classes(
     truth: Sequence[str],
     labels: Sequence[str],
     *,
+    top: int = 1,
     bins: int = 15,
 ) -> ClassScores:
     """Scores of probabilities of ``labels`` for texts whose labels are ``truth``.
@@ -92,10 +95,12 @@ def of_classes(
     places = np.array([numbers.get(label, -1) for label in truth])
     confidence = probabilities.max(-1)
     found = _bins(confidence, answers == places, bins)
+    named = np.argsort(-probabilities, axis=-1, kind="stable")[:, :top]
     wrong = Counter(pair for pair in zip(truth, given, strict=True) if pair[0] != pair[1])
     return ClassScores(
         count=len(truth),
         accuracy=float(accuracy_score(truth, given)),
+        accuracy_top=float((named == places[:, None]).any(-1).mean()),
         macro_f1=float(np.mean(table[2])),
         loss=_loss(probabilities, places),
         brier=_brier(probabilities, places),

@@ -16,14 +16,15 @@ from regard.data.vocabulary import END
 from regard.errors import MissingExtra
 from regard.runs.bleu import Question, Translated, questions
 from regard.runs.decode import Search, greedy
+from regard.runs.stream import batches
 from regard.runs.system import Scores
 
 if TYPE_CHECKING:
     from regard.runs.translate import TrainedTranslator, Translation
     from regard.systems.translator import Translator
 
-AT_ONCE = 250
-"""Pairs whose loss is computed as one batch."""
+AT_ONCE = 8192
+"""Tokens of a batch whose loss is computed, padding counted, on its longer side."""
 
 
 def evaluate(
@@ -123,10 +124,11 @@ def table(scores: Scores) -> list[tuple[str, str]]:
 def _loss(trained: TrainedTranslator, pairs: Sequence[Pair]) -> float:
     trained.model.eval()
     total = count = 0.0
+    lengths = [max(trained.encoding.length(pair)) for pair in pairs]
     with torch.inference_mode():
-        for start in range(0, len(pairs), AT_ONCE):
-            part = [pairs[place] for place in range(start, min(start + AT_ONCE, len(pairs)))]
-            loss = trained.model.loss(trained.encoding.batch(part))
+        for places in batches(lengths, AT_ONCE):
+            batch = trained.encoding.batch([pairs[place] for place in places])
+            loss = trained.model.loss(batch)
             total, count = total + float(loss.total), count + float(loss.count)
     return total / count
 

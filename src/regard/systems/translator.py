@@ -16,7 +16,7 @@ from regard.nn.decoders import Written, chances_of
 from regard.nn.hard import HardAttention
 from regard.systems.loss import Loss
 from regard.systems.translator_config import Config
-from regard.systems.translator_output import Copying, Output, nats
+from regard.systems.translator_output import Copying, Output, nats_of
 from regard.systems.translator_recurrent import RecurrentNetwork
 from regard.systems.translator_transformer import TransformerNetwork
 
@@ -185,7 +185,7 @@ class Translator(nn.Module):
         if self.copying is None:
             truth = batch.target[:, 1:].flatten()[where]
             smoothing = self.config.label_smoothing if self.training else 0.0
-            return nats(logits, truth, smoothing)
+            return nats_of(logits, truth, smoothing)
         copies, weights = batch.copies, written.weights
         assert copies is not None
         assert weights is not None
@@ -217,14 +217,14 @@ class Translator(nn.Module):
     def _log_probabilities(
         self, written: Written, tokens: Tensor, weights: Tensor, state: State
     ) -> Tensor:
-        logits = self._logits(written.features)
+        logits = self._logits(written.features).float()
         if self.copying is None:
             return logits.log_softmax(-1)
         about = self.network.about(tokens, written)
         return self.copying.log_probabilities(logits, about, weights, state.words, state.unknown)
 
     def _logits(self, features: Tensor) -> Tensor:
-        return self.output(features, self.network.target_embedding.weight).float()
+        return self.output(features, self.network.target_embedding.weight)
 
     def _over(self, words: Int[Tensor, "B S"], written: Written) -> Tensor:
         """Weights over the whole source, also of what looks at a part of it, or at nothing."""

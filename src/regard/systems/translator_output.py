@@ -9,7 +9,8 @@ from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
 TINY = 1e-10
-"""What a word is taken to be worth that is nowhere looked at, so that its loss is finite."""
+"""What an unknown word is taken to be worth that is nowhere looked at, so that its loss is
+finite."""
 
 
 class Output(nn.Module):
@@ -42,17 +43,17 @@ class Output(nn.Module):
         return F.linear(self.project(features), embedding, self.bias)
 
 
-def nats(
+def nats_of(
     logits: Float[Tensor, "N V"], truth: Int[Tensor, " N"], smoothing: float = 0.0
 ) -> Float[Tensor, " N"]:
-    """−Σ_w q(w) log p(w) of N true tokens, p = softmax(logits), q being 1 − ε at the truth and ε / V
-    at every token besides: ``cross_entropy``, with one array as large as the logits kept for the
-    gradient, and one exponential taken.
+    """−Σ_w q(w) log p(w) of N true tokens (nats), with p = softmax(logits) and q = (1 − ε) · truth
+    + ε / V. The same as torch's ``cross_entropy``, with each exponential taken once, not twice,
+    and one array fewer as large as the logits.
 
     Source:  Szegedy et al. 2016 (arXiv:1512.00567), §7 (smoothing)
     Departs: gradients of gradients are refused
 
-    >>> nats(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
+    >>> nats_of(torch.tensor([[0.0, 0.0]]), torch.tensor([1]))
     tensor([0.6931])
     """
     return _Nats.apply(logits, truth, smoothing)  # pyright: ignore[reportReturnType]
@@ -71,7 +72,7 @@ class _Nats(torch.autograd.Function):
         total = p.sum(-1, keepdim=True)
         ctx.save_for_backward(p, total, truth)
         ctx.smoothing, ctx.dtype = smoothing, logits.dtype
-        return (total.log() + most - wanted)[:, 0]
+        return (total.log() + (most - wanted))[:, 0]
 
     @staticmethod
     @once_differentiable
@@ -115,10 +116,11 @@ class Copying(nn.Module):
         """log p of N true words (nats), without the distributions over all others."""
         gate = self.gate(told)[:, 0].float()
         mass = (weights.float() * (source == truth[:, None])).sum(-1)
-        copied = F.logsigmoid(-gate) + mass.clamp(min=TINY).log()
         known = truth < logits.shape[-1]
-        place = torch.where(known, truth, 0)[:, None]
-        written = F.logsigmoid(gate) + logits.log_softmax(-1).gather(-1, place)[:, 0]
+        # A known word is written besides: its floor is there for the logarithm alone.
+        floor = torch.where(known, torch.finfo(mass.dtype).tiny, TINY)
+        copied = F.logsigmoid(-gate) + torch.maximum(mass, floor).log()
+        written = F.logsigmoid(gate) - nats_of(logits, torch.where(known, truth, 0))
         # logaddexp(−∞, x) would have no gradient to give.
         return torch.where(known, torch.logaddexp(written, copied), copied)
 

@@ -55,12 +55,13 @@ class KeepBest(Callback):
 class StopOnSignal(Callback):
     """On Ctrl-C or SIGTERM: finish the step, write the checkpoint, stop. A second time: at once.
 
-    Used as a context, it listens from before the run folder is made until training is over, so
-    that there is no moment at which a signal leaves a run that cannot be resumed.
+    Used as a context. Before ``wait_for_the_step``, which is called when the run folder is to be
+    made, there is nothing to keep, and a signal stops at once; after it there is no moment at which
+    a signal leaves a run that cannot be resumed.
     """
 
     def __init__(self) -> None:
-        self.signum = 0
+        self.signum, self.waits = 0, False
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "StopOnSignal":
@@ -88,6 +89,10 @@ class StopOnSignal(Callback):
             save(trainer, pl_module.checkpoint)
             raise Interrupted(self.signum or signal.SIGTERM)
 
+    def wait_for_the_step(self) -> None:
+        """From now on, let a step be finished."""
+        self.waits = True
+
     def raise_if_asked(self) -> None:
         """Stop, where a signal came in the last step or the last validation."""
         if self.signum:
@@ -98,7 +103,7 @@ class StopOnSignal(Callback):
             signal.signal(signum, self._remember)
 
     def _remember(self, signum: int, frame: FrameType | None) -> None:
-        if self.signum:
+        if self.signum or not self.waits:
             raise Interrupted(signum)
         self.signum = signum
 

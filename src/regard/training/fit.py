@@ -2,8 +2,9 @@
 
 import logging
 import math
+import sys
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -24,7 +25,7 @@ from regard.training.options import Training
 from regard.training.task import Task
 
 AT_ONCE = 250
-"""Examples of a validation batch."""
+"""Examples of a validation batch, of all processes together."""
 
 
 class Plan(NamedTuple):
@@ -114,11 +115,24 @@ def fit(
     if trainer.is_global_zero:
         lines.forget_after(_steps_done(run) if resume else -1)
     task = Task(system, plan.training, plan.system.judge, run.checkpoint, plan.system.measure)
-    shards = (trainer.world_size, trainer.global_rank)
-    valid = _loader(splits.valid, encoding, None, shards)
+    train, valid = (
+        _loader(
+            part,
+            encoding,
+            LengthBatches(
+                _lengths(part, encoding),
+                size,
+                plan.training.seed,
+                tokens=plan.training.batch_tokens,
+                shards=trainer.world_size,
+                shard=trainer.global_rank,
+            ),
+        )
+        for part, size in ((splits.train, plan.training.batch_size), (splits.valid, AT_ONCE))
+    )
     trainer.fit(
         task,
-        _loader(splits.train, encoding, plan.training, shards),
+        train,
         valid,
         ckpt_path=run.checkpoint if resume else None,
         weights_only=False if resume else None,
@@ -127,7 +141,29 @@ def fit(
     stop.raise_if_asked()
     if math.isinf(keep.best):  # it ended before its first validation
         trainer.validate(task, valid, verbose=False)
+    _tell_divergence(trainer, keep)
     return trainer.is_global_zero
+
+
+def _tell_divergence(trainer: Trainer, keep: KeepBest) -> None:
+    """A loss that is no number any more ends a training: say so.
+
+    Raises:
+        RunError: it never was one.
+    """
+    if math.isinf(keep.best):
+        raise RunError(
+            f"{keep.run.path}: the loss on the validation part is no finite number after "
+            f"{trainer.global_step:,} steps, and no weights are kept: try a smaller "
+            "training.learning_rate"
+        )
+    last = trainer.callback_metrics.get("valid_loss", keep.best)
+    if trainer.is_global_zero and not math.isfinite(last):
+        print(
+            "note: training ended when the loss was no finite number any more; the best weights "
+            "before are kept",
+            file=sys.stderr,
+        )
 
 
 def _steps_done(run: Run) -> int:
@@ -138,27 +174,10 @@ def _steps_done(run: Run) -> int:
         raise RunError(f"{run.checkpoint} is broken: {error}") from error
 
 
-def _loader(
-    examples: Sequence[Any],
-    encoding: Encoding,
-    training: Training | None,
-    shards: tuple[int, int],
-) -> DataLoader[Any]:
-    """Training batches, or, without ``training``, the validation part in its order."""
-    if training is None:
-        sampler: Any = _InOrder(len(examples), *shards)
-    else:
-        sampler = LengthBatches(
-            _lengths(examples, encoding),
-            training.batch_size,
-            training.seed,
-            tokens=training.batch_tokens,
-            shards=shards[0],
-            shard=shards[1],
-        )
+def _loader(examples: Sequence[Any], encoding: Encoding, batches: LengthBatches) -> DataLoader[Any]:
     return DataLoader(
         examples,  # pyright: ignore[reportArgumentType]
-        batch_sampler=sampler,
+        batch_sampler=batches,  # pyright: ignore[reportArgumentType]
         collate_fn=encoding.batch,
         # Of its own: else each pass over the data draws from the states that the model draws from,
         # and a training that goes on at the start of an epoch would make one pass more.
@@ -168,25 +187,9 @@ def _loader(
 
 def _lengths(examples: Sequence[Any], encoding: Encoding) -> np.ndarray:
     """Tokens of each example, on each of its sides: 4 bytes a number, while they are made too."""
-    sides = np.size(encoding.length(examples[0]))
+    shape = np.shape(encoding.length(examples[0]))
     found = map(encoding.length, examples)
-    return np.fromiter(found, np.dtype((np.int32, (sides,)) if sides > 1 else np.int32), len(examples))
-
-
-class _InOrder:
-    """Places 0 … count − 1 in batches; of several processes, each has every so-manieth place."""
-
-    def __init__(self, count: int, shards: int, shard: int) -> None:
-        if count < shards:
-            raise RangeError(f"{count} examples to validate on are too few for {shards} processes")
-        self.places = range(shard, count, shards)
-
-    def __len__(self) -> int:
-        return -(-len(self.places) // AT_ONCE)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        for start in range(0, len(self.places), AT_ONCE):
-            yield list(self.places[start : start + AT_ONCE])
+    return np.fromiter(found, np.dtype((np.int32, shape)), len(examples))
 
 
 RANKS = ("lightning.fabric.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero")

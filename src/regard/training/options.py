@@ -17,7 +17,7 @@ class Training:
         learning_rate: the highest; it rises over the first steps, then falls.
         schedule: how it falls: "cosine" to 0 at the end, "inverse_sqrt" as the Transformer's paper
             has it, or "constant": not at all.
-        warm_up: share of the training in which the learning rate rises.
+        warm_up: share of the training in which the learning rate rises; inverse_sqrt needs one.
         weight_decay: of AdamW; with 0, Adam.
         patience: validations without a better loss after which training ends.
         checkpoint_steps: steps after which the state is written, for --resume.
@@ -49,5 +49,10 @@ class Training:
             raise RangeError(f"training.learning_rate is above 0: {self.learning_rate}")
         if not 0 <= self.warm_up < 1:
             raise RangeError(f"training.warm_up is a share, 0 ≤ share < 1: {self.warm_up}")
+        if self.schedule == "inverse_sqrt" and not self.warm_up:
+            raise RangeError(
+                "training.schedule=inverse_sqrt falls from where the warm-up ends: "
+                "training.warm_up is above 0"
+            )
         if self.weight_decay < 0:
             raise RangeError(f"training.weight_decay is at least 0: {self.weight_decay}")

@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 
 import yaml
 from lightning.pytorch.utilities import rank_zero_only
-from torch import Tensor
 
 import regard
 from regard.data import download
+from regard.data.files import exists
 from regard.data.splits import Splits, fingerprint
 from regard.errors import DataError, RangeError, RunError
 from regard.runs.folder import FORMAT, Run
@@ -39,7 +39,7 @@ def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -
     """
     options, system = order.options, named(order.system)
     _set_length(options["trainer"], system, options["source"])
-    weights = None if order.init is None else _weights_of(order)
+    weights = None if order.init is None else order.init.load_weights()
     plan = Plan(
         system,
         system.model(**options["model"]),
@@ -54,7 +54,7 @@ def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -
             )
         except Interrupted as signal:
             _say(f"\nstopped by {signal}")
-            if (folder / "run.json").exists():
+            if stop.waits and (folder / "run.json").exists():
                 _say(f"go on with\n    regard train {order.system} --run {folder} --resume")
             return 128 + signal.signum
     if not speaks:
@@ -83,16 +83,6 @@ def _set_length(trainer: dict[str, Any], system: System, sources: list[str]) -> 
         trainer["val_check_interval"] = 0.25 if trainer["max_epochs"] == 1 else 1.0
 
 
-def _weights_of(order: Order) -> dict[str, Tensor]:
-    assert order.init is not None
-    if order.init.about["system"] != order.system:
-        raise RunError(
-            f"--init: {order.init.path} is a run of {order.init.about['system']}, and this is to "
-            f"be one of {order.system}"
-        )
-    return order.init.load_weights()
-
-
 def _train(
     order: Order,
     plan: Plan,
@@ -104,8 +94,8 @@ def _train(
 ) -> tuple[Run, Splits[Any], bool]:
     options = order.options
     began = time.perf_counter()
+    _find_files(options, plan.system)
     if resumed is None:
-        options["source"] = _whereabouts(options["source"], plan.system)
         _check_processes(options)
         if folder.exists() and not overwrite and _is_first():
             Run.create(folder, {}, overwrite=False)
@@ -114,6 +104,7 @@ def _train(
         encoding = _encoding(order, plan, splits)
         parameters = rehearse(plan, encoding)
         run = Run(folder)
+        stop.wait_for_the_step()
         if _is_first():
             files = _first_files(order, splits, encoding, parameters)
             run = Run.create(folder, files, overwrite=overwrite)
@@ -122,6 +113,7 @@ def _train(
         _check_unchanged(run, options)
         splits, encoding = splits_of(run), stored_encoding(run)
         parameters = rehearse(plan, encoding)
+        stop.wait_for_the_step()
         if _is_first():
             run.write("config.yaml", _yaml(options))
     _say(
@@ -133,24 +125,49 @@ def _train(
         _say(f"note: {note}")
     # A run that was stopped before its first checkpoint has nothing to lose.
     resume = resumed is not None and run.checkpoint.exists()
-    speaks = fit(run, plan, splits, encoding, stop, resume=resume)
-    if speaks:
+    if resumed is not None and not resume and "init" in run.about:
+        plan = plan._replace(weights=Run.open(Path(run.about["init"])).load_weights())
+    try:
+        speaks = fit(run, plan, splits, encoding, stop, resume=resume)
+    except Interrupted:
         _note_time(run, time.perf_counter() - began)
+        raise
+    _note_time(run, time.perf_counter() - began)
     return run, splits, speaks
 
 
 def _encoding(order: Order, plan: Plan, splits: Splits[Any]) -> Encoding:
     """How examples become numbers: as in the run to begin with, or by the training part."""
     if order.init is not None:
+        _check_vocabulary(order.init, order.options["data"], plan.system)
         return stored_encoding(order.init)
     data = plan.system.data(**order.options["data"])
     return plan.system.encoding(splits, data, plan.model)
 
 
-def _whereabouts(sources: list[str], system: System) -> list[str]:
+def _check_vocabulary(init: Run, data: dict[str, Any], system: System) -> None:
+    stored = init.config["data"]
+    for name in system.vocabulary:
+        if name in stored and stored[name] != data[name]:
+            raise RunError(
+                f"--init: the vocabularies are those of {init.path}, where data.{name} is "
+                f"{stored[name]}: it cannot be {data[name]} here"
+            )
+
+
+def _find_files(options: dict[str, Any], system: System) -> None:
     """Files by their whole paths: a run is used from other folders too."""
     own = (*system.builtin, "-")
-    return [source if source in own else str(Path(source).resolve()) for source in sources]
+    options["source"] = [name if name in own else _whole(name) for name in options["source"]]
+    for name, value in options["data"].items():
+        if name.endswith("_file") and value is not None:
+            # Two names may stand there, with a comma between.
+            names = [value] if exists(value) else value.split(",")
+            options["data"][name] = ",".join(map(_whole, names))
+
+
+def _whole(name: str) -> str:
+    return name if name == "-" else str(Path(name).resolve())
 
 
 def _check_processes(options: dict[str, Any]) -> None:
@@ -197,6 +214,8 @@ def _downloaded(order: Order) -> list[str]:
 
 def _note_time(run: Run, seconds: float) -> None:
     """How long the training took, of a run that went on several times: all of it."""
+    if not _is_first():
+        return
     before = run.about.get("seconds", 0.0)
     run.write_json("run.json", run.about | {"seconds": round(before + seconds, 1)})
 

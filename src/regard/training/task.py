@@ -128,6 +128,12 @@ class Task(LightningModule):
             states = resumed["random"]
             # With another number of processes it is another training anyway.
             randomness.restore(states[self.global_rank % len(states)])
+            self._went_on = True
+
+    def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
+        if self.__dict__.pop("_went_on", False):
+            # Lightning counts a step more when it goes on, and would log at other steps.
+            self.trainer.fit_loop.epoch_loop._batches_that_stepped = self.global_step
 
     def _summed(self, numbers: Tensor) -> Tensor:
         """The sum over all processes."""
