@@ -105,8 +105,8 @@ def _arranged(own: Parser, system: System, argv: list[str]) -> list[str]:
     become defaults."""
     argv = words.without_source(argv)
     data = words.parted(argv)[1]
-    for path in words.values_of("--config", argv):
-        data = data or _source_of_config(own, Path(path))
+    named_in = [_source_of_config(own, Path(path)) for path in words.values_of("--config", argv)]
+    data = next(filter(None, [data, *reversed(named_in)]), [])
     if len(data) < 2:
         preset = system.presets.get(data[0] if data else system.source, {})
         own.set_defaults({key: value for key, value in preset.items() if "." in key})

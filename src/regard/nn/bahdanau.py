@@ -12,7 +12,7 @@ from regard.nn.cells import GATES, MEMORIES, Climb, Layer, climb, layer_of
 from regard.nn.decoders import (
     BahdanauState,
     Encoded,
-    Step,
+    RecurrentDecoder,
     Written,
     attention_of,
     bridge_of,
@@ -28,7 +28,7 @@ from regard.normalizers import Normalizer
 from regard.scores import AnyScore
 
 
-class BahdanauDecoder(nn.Module):
+class BahdanauDecoder(RecurrentDecoder):
     """The decoder of RNNsearch.
 
         s_0 = tanh(W_s ←h_1)
@@ -113,35 +113,6 @@ class BahdanauDecoder(nn.Module):
         first = torch.tanh(self.initial(encoded.backward)).split(self.hidden, -1)
         state = Climb(first[: self.layers], first[self.layers :])
         return source, _state(state, self.look.first(source))
-
-    def step(
-        self,
-        embedded: Float[Tensor, "B M"],
-        state: BahdanauState,
-        source: Source,
-        *,
-        return_weights: bool = False,
-    ) -> Step:
-        """One word further: ``embedded`` is the last word's vector.
-
-        Raises:
-            ShapeError: a vector of other features, or another batch than the source's.
-        """
-        written, after = self.one(embedded, state, source)
-        return Step(written.features, after, written.weights if return_weights else None)
-
-    def forward(
-        self, embedded: Float[Tensor, "B T M"], encoded: Encoded, *, return_weights: bool = False
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """Features ``(B, T, H)`` of a whole target, each from the words before it, and the weights
-        ``(B, T, K)`` if asked.
-
-        Raises:
-            ShapeError: shapes that do not fit.
-        """
-        written = self.whole(embedded, encoded)
-        assert written.weights is not None
-        return (written.features, written.weights) if return_weights else written.features
 
     def one(
         self, embedded: Float[Tensor, "B M"], state: BahdanauState, source: Source

@@ -91,6 +91,54 @@ class Written(NamedTuple):
     chance: Chance | None = None
 
 
+class RecurrentDecoder(nn.Module):
+    """The frame of both decoders: what is said of one word, and of a whole target, as callers ask
+    for it. A decoder of this kind defines ``begin``, ``one`` and ``whole``."""
+
+    def begin(self, encoded: Encoded) -> tuple[Source, Any]:
+        """The source made ready, and the state before the first word."""
+        raise NotImplementedError(f"{type(self).__name__} must define begin(encoded)")
+
+    def one(self, embedded: Tensor, state: Any, source: Source) -> tuple[Written, Any]:
+        """All that is said of one word, and the state after it; as ``step``."""
+        raise NotImplementedError(f"{type(self).__name__} must define one(embedded, state, source)")
+
+    def whole(self, embedded: Tensor, encoded: Encoded, *, return_weights: bool = False) -> Written:
+        """All that is said of a whole target; as ``forward``."""
+        raise NotImplementedError(f"{type(self).__name__} must define whole(embedded, encoded)")
+
+    def step(
+        self,
+        embedded: Float[Tensor, "B M"],
+        state: Any,
+        source: Source,
+        *,
+        return_weights: bool = False,
+    ) -> Step:
+        """One word further: ``embedded`` is the last word's vector.
+
+        Raises:
+            ShapeError: a vector of other features, or another batch than the source's.
+        """
+        written, after = self.one(embedded, state, source)
+        return Step(written.features, after, written.weights if return_weights else None)
+
+    def forward(
+        self, embedded: Float[Tensor, "B T M"], encoded: Encoded, *, return_weights: bool = False
+    ) -> Tensor | tuple[Tensor, Tensor]:
+        """Features ``(B, T, H)`` of a whole target, each from the words before it, and the weights
+        ``(B, T, K)`` if asked.
+
+        Raises:
+            ShapeError: shapes that do not fit.
+        """
+        written = self.whole(embedded, encoded, return_weights=return_weights)
+        if not return_weights:
+            return written.features
+        assert written.weights is not None
+        return written.features, written.weights
+
+
 def chances_of(steps: Iterable[Chance | None]) -> Chance | None:
     """The chances of steps one after another, as those of all: ``(B, T)``."""
     drawn = [chance for chance in steps if chance is not None]

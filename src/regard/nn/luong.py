@@ -12,7 +12,7 @@ from regard.nn.cells import GATES, MEMORIES, Climb, climb, layers_of
 from regard.nn.decoders import (
     Encoded,
     LuongState,
-    Step,
+    RecurrentDecoder,
     Written,
     attention_of,
     bridge_of,
@@ -28,7 +28,7 @@ from regard.normalizers import Normalizer
 from regard.scores import AnyScore
 
 
-class LuongDecoder(nn.Module):
+class LuongDecoder(RecurrentDecoder):
     """Luong's decoder, with input feeding.
 
         h_t = LSTM([E y_{t−1}; h̃_{t−1}], h_{t−1})
@@ -121,37 +121,6 @@ class LuongDecoder(nn.Module):
         hidden, *cells = first.unbind(1)
         fed, seen = torch.zeros_like(hidden[:, -1]), self.look.first(source)
         return source, LuongState(hidden, cells[0] if cells else (), fed, seen)
-
-    def step(
-        self,
-        embedded: Float[Tensor, "B M"],
-        state: LuongState,
-        source: Source,
-        *,
-        return_weights: bool = False,
-    ) -> Step:
-        """One word further: ``embedded`` is the last word's vector.
-
-        Raises:
-            ShapeError: a vector of other features, or another batch than the source's.
-        """
-        written, after = self.one(embedded, state, source)
-        return Step(written.features, after, written.weights if return_weights else None)
-
-    def forward(
-        self, embedded: Float[Tensor, "B T M"], encoded: Encoded, *, return_weights: bool = False
-    ) -> Tensor | tuple[Tensor, Tensor]:
-        """Features ``(B, T, H)`` of a whole target, each from the words before it, and the weights
-        ``(B, T, K)`` if asked.
-
-        Raises:
-            ShapeError: shapes that do not fit.
-        """
-        written = self.whole(embedded, encoded, return_weights=return_weights)
-        if not return_weights:
-            return written.features
-        assert written.weights is not None
-        return written.features, written.weights
 
     def one(
         self, embedded: Float[Tensor, "B M"], state: LuongState, source: Source

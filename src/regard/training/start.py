@@ -149,9 +149,10 @@ def _check_vocabulary(init: Run, data: dict[str, Any], system: System) -> None:
     stored = init.config["data"]
     for name in system.vocabulary:
         if name in stored and stored[name] != data[name]:
+            then, now = ("null" if x is None else x for x in (stored[name], data[name]))
             raise RunError(
-                f"--init: the vocabularies are those of {init.path}, where data.{name} is "
-                f"{stored[name]}: it cannot be {data[name]} here"
+                f"--init: the vocabularies are those of {init.path}, where data.{name} is {then}: "
+                f"it cannot be {now} here"
             )
 
 
