@@ -149,6 +149,7 @@ def test_standard_input_and_words(tmp_path):
         (["--model.attention=luog"], "luog"),
         (["--data.units=bytes"], "bytes"),
         (["--over"], "--over"),
+        (["--trainer.max_ep=3"], "did you mean --trainer.max_epochs?"),
     ],
 )
 def test_unknown_options_are_refused(tmp_path, words, message):

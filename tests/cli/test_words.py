@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from regard.cli.words import for_training, for_use
+from regard.cli.words import for_training, for_use, without_source
 
 
 def config_of_run(run, source):
@@ -53,3 +53,9 @@ def test_flags_may_stand_alone():
     words = ["run", "--sample", "a text", "--beam", "5"]
     arranged = ["--sample=true", "--beam", "5", "--", "run", "a text"]
     assert for_use(words, {"--sample"}) == arranged
+    assert for_use(["run", "--", "--sample"], {"--sample"}) == ["--", "run", "--sample"]
+
+
+def test_sources_are_named_either_way():
+    assert without_source(["--source", "a", "b", "--run", "r"]) == ["a", "b", "--run", "r"]
+    assert without_source(["--source=a", "--", "--source"]) == ["a", "--", "--source"]

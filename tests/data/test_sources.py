@@ -132,3 +132,14 @@ def test_refuses(tmp_path):
             load([file] * count, PairsConfig())
     with pytest.raises(DataError, match="expected a file, or two with a comma between, not a,b,c"):
         load([file], PairsConfig(test_file="a,b,c"))
+
+
+def test_a_text_that_no_search_could_answer_is_left_out_of_the_test_part(tmp_path):
+    file = write(tmp_path / "pairs.tsv", NUMBERS)
+    damaged = ("x", "long " * 30_000)
+    tested = write(tmp_path / "test.tsv", [damaged, ("new", "long " * 2_000)])
+    found = load([file], PairsConfig(test_file=tested, max_length=100))
+    assert [pair.source for pair in found.test] == ["new"]
+    assert found.notes[-1] == (
+        "left out of the test part, 1 of 2 pairs: they have more than 100,000 characters"
+    )

@@ -68,3 +68,22 @@ def test_broken_runs_say_what_is_wrong(tmp_path):
     run.write_json("run.json", {"format": 99})
     with pytest.raises(RunError, match="another version .format 99"):
         Run.open(run.path)
+
+
+def test_metrics_are_json_even_where_they_are_no_numbers(tmp_path):
+    run = Run.create(tmp_path / "run", FILES, overwrite=False)
+    run.add_metrics({"step": 1, "loss": float("nan"), "other": float("inf")})
+    with (run.path / "metrics.jsonl").open("a") as file:
+        file.write('{"step": 2, "lo')  # a line that was cut
+    assert run.metrics == [{"step": 1, "loss": None, "other": None}]
+
+
+def test_what_cannot_be_written_is_named(tmp_path):
+    run = Run.create(tmp_path / "run", FILES, overwrite=False)
+    (run.path / "scores.json").mkdir()
+    with pytest.raises(RunError, match=r"scores.json cannot be written \(Is a directory\)"):
+        run.write("scores.json", "{}")
+    assert names(run.path) == sorted([*FILES, "scores.json"])
+    (tmp_path / "file").write_text("")
+    with pytest.raises(RunError, match="cannot be written"):
+        Run.create(tmp_path / "file" / "run", FILES, overwrite=False)
