@@ -64,6 +64,20 @@ def test_predict_keeps_the_order_of_a_file_of_many(trained, tmp_path):
     assert "not both" in both.stderr
 
 
+def test_a_line_of_ten_megabytes_is_named(trained, tmp_path):
+    folder, _ = trained
+    file = tmp_path / "texts.txt"
+    file.write_text("abc\n" + "ab " * 3_500_000 + "\n")
+    refused = regard("predict", folder, "--input", file)
+    assert refused.returncode == 2
+    assert "texts.txt:2: a text of 10,500,000 characters; at most 100,000" in refused.stderr
+    assert "Traceback" not in refused.stderr
+    file.write_text("abc\tcba\n" + "ab " * 3_500_000 + "\tc\n")
+    judged = regard("evaluate", folder, file)
+    assert judged.returncode == 2
+    assert "pair 2 has a text of 10,500,000 characters" in judged.stderr
+
+
 def test_beams_and_samples(trained):
     folder, _ = trained
     greedy, beam = (

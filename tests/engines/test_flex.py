@@ -212,7 +212,7 @@ def test_takes_windows_segments_and_biases_over_long_sequences(
             "bias Own",
         ),
     ],
-    ids=lambda value: value if isinstance(value, str) else list(value)[-1],
+    ids=lambda value: value if isinstance(value, str) else " ".join(value),
 )
 def test_refuses_with_the_reason(
     changes: Any, reason: str, monkeypatch: pytest.MonkeyPatch

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import fields
 from pathlib import Path
@@ -12,7 +12,7 @@ from jsonargparse import Namespace
 
 from regard.cli import words
 from regard.cli.parser import Parser
-from regard.errors import RangeError, RegardError, RunError
+from regard.errors import DataError, RangeError, RegardError, RunError
 from regard.runs.folder import Run
 from regard.runs.held_out import held_out, judge, load, system_of
 from regard.runs.stream import streamed
@@ -126,7 +126,9 @@ def explain(options: Namespace) -> int:
     """Show what a run attends to."""
     path = Path(options.run)
     trained, search = load(path), _search(options)
-    samples = max(options.samples, 0)
+    samples = options.samples
+    if samples < 0:
+        raise RangeError(f"--samples is at least 0: {samples}")
     if options.output is not None:
         _check_output(Path(options.output), len(options.texts) + samples)
     texts = list(options.texts)
@@ -169,10 +171,8 @@ def _answers(
     trained: Any, texts: Sequence[str], file: str | None, search: Any, *, progress: bool = False
 ) -> Iterator[Answer]:
     """Answers in the order of the texts: one by one where a person types them."""
-    from regard.data.files import lines
-
     typed = not texts and file in (None, "-") and sys.stdin.isatty()
-    questions: Iterable[str] = texts or (text for _, text in lines(file or "-"))
+    questions = texts or _lines(file or "-", trained.longest)
     return streamed(
         questions,
         lambda some: trained.predict(some, search),
@@ -180,6 +180,19 @@ def _answers(
         pool=1 if typed else POOL,
         progress=progress,
     )
+
+
+def _lines(file: str, longest: int | None) -> Iterator[str]:
+    """The lines of a file, none longer than can be answered."""
+    from regard.data.files import lines, name
+
+    for number, text in lines(file):
+        if longest is not None and len(text) > longest:
+            raise DataError(
+                f"{name(file)}:{number}: a text of {len(text):,} characters; at most {longest:,} "
+                "are answered"
+            )
+        yield text
 
 
 def _check_distinct(source: str | None, target: str | None) -> None:

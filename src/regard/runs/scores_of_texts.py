@@ -12,8 +12,9 @@ import torch
 from regard.data.batching import Batch
 from regard.data.dates import misspell, year_span
 from regard.data.pairs import Pair
+from regard.data.sources import LONGEST
 from regard.data.vocabulary import END
-from regard.errors import MissingExtra
+from regard.errors import DataError, MissingExtra
 from regard.runs.bleu import Question, Translated, questions
 from regard.runs.decode import Search, greedy
 from regard.runs.stream import batches
@@ -40,6 +41,9 @@ def evaluate(
         translation is a target to the last character), for texts of words ``bleu`` and ``chrf``
         (0 … 100), and the keys of ``QUESTIONS[source]``.
     """
+    for number, pair in enumerate(pairs, 1):
+        if (size := max(map(len, pair))) > LONGEST:
+            raise DataError(f"pair {number:,} has a text of {size:,} characters, over {LONGEST:,}")
     asked = questions(pairs)
     found = trained.answers([question.source for question in asked], search)
     scores = {

@@ -76,7 +76,13 @@ class Answer(Protocol):
 
 
 class Trained(ABC):
-    """A model with its encoding, ready to answer."""
+    """A model with its encoding, ready to answer.
+
+    Attributes:
+        longest: characters that a text may have; None: any, for longer ones are cut.
+    """
+
+    longest: ClassVar[int | None] = None
 
     @abstractmethod
     def predict(self, texts: Sequence[str], search: Any) -> list[Answer]:

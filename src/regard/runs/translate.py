@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import torch
 
 from regard.data.batching import Encoding
 from regard.data.pairs import Pair
+from regard.data.sources import LONGEST
 from regard.data.vocabulary import Units, join, surfaces
 from regard.runs import scores_of_texts
 from regard.runs.decode import Hypothesis, Search, search, unknown_sources
@@ -90,6 +91,8 @@ def _numbers(text: Text) -> dict[str, Any]:
 @dataclass(frozen=True)
 class TrainedTranslator(Trained):
     """A model with its vocabularies, ready to answer."""
+
+    longest: ClassVar[int | None] = LONGEST
 
     model: Translator
     encoding: Encoding

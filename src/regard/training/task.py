@@ -129,6 +129,10 @@ class Task(LightningModule):
             # With another number of processes it is another training anyway.
             randomness.restore(states[self.global_rank % len(states)])
             self._went_on = True
+        elif self.global_rank:
+            # All processes were seeded alike, for the same first weights; from here on each drops
+            # other features, as one process would of other rows.
+            torch.manual_seed(self.options.seed + 1_000_003 * self.global_rank)
 
     def on_train_batch_start(self, batch: Any, batch_idx: int) -> None:
         if self.__dict__.pop("_went_on", False):
