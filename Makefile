@@ -4,6 +4,9 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 
+# Two processes of one thread each: more threads would wait for each other.
+SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
+
 .DEFAULT_GOAL := help
 .PHONY: help demo test test-full check fix docs pictures bench bench-full results
 
@@ -16,10 +19,10 @@ demo: .venv/demo.installed  ## train the date translator, judge it, show what it
 	@echo "the report, in one page: runs/dates/report.html"
 
 test: .venv/dev.installed  ## the whole test suite
-	$(BIN)/pytest
+	$(SIDE_BY_SIDE)
 
 test-full: .venv/dev.installed  ## the whole test suite, with the whole grid of the conformance tests
-	$(BIN)/pytest -m 'full or not full'
+	$(SIDE_BY_SIDE) -m 'full or not full'
 
 check: .venv/dev.installed  ## format, lint, types, layers
 	$(BIN)/ruff format --check

@@ -140,3 +140,22 @@ def test_answers_do_not_replace_the_texts(trained, tmp_path, capsys):
 def test_a_root_of_the_steps_needs_a_warm_up():
     with pytest.raises(ValueError, match="training.warm_up is above 0"):
         Training(schedule="inverse_sqrt", warm_up=0.0)
+
+
+def test_the_best_or_the_last_weights_are_kept(pairs, tmp_path):
+    # So high a rate does worse in the end than in the beginning.
+    words = [
+        "--training.learning_rate=0.3",
+        "--training.schedule=constant",
+        "--training.patience=9",
+    ]
+    kept = {}
+    for keep in ("best", "last"):
+        folder = tmp_path / keep
+        assert train(pairs, "--run", folder, *SHORT, *words, f"--training.keep={keep}") == 0
+        state = torch.load(folder / "last.ckpt", weights_only=False)["state_dict"]
+        weights = safetensors.torch.load_file(folder / "model.safetensors")
+        kept[keep] = all(torch.equal(state[f"system.{name}"], weights[name]) for name in weights)
+        losses = [line["valid_loss"] for line in numbers(folder) if "valid_loss" in line]
+        assert losses[-1] > min(losses)
+    assert kept == {"best": False, "last": True}

@@ -29,6 +29,7 @@ TRAINING: dict[str, dict[str, Any]] = {
         "training.batch_size": 32,
         "training.learning_rate": 3e-3,
         "training.patience": 10,
+        "training.keep": "last",  # 200 texts are too few to choose by
         "model.embedding": 256,
     },
     "languages": {

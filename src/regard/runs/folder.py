@@ -3,7 +3,7 @@
 run.json            which system, which data (a fingerprint), which versions
 config.yaml         every option, as ``regard train SYSTEM --config`` takes them
 vocabulary.json     what the tokens are
-model.safetensors   the best weights so far, by the loss on the validation part
+model.safetensors   the best weights so far, by the loss on the validation part (or the last)
 metrics.jsonl       a line of JSON for every few steps and every validation
 last.ckpt           the last checkpoint, for ``--resume`` (pickled: load only your own)
 scores.json         what the last evaluation found

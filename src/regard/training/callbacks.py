@@ -1,6 +1,7 @@
 """What happens beside the training: keeping the best weights, writing numbers, stopping well."""
 
 import json
+import math
 import signal
 import time
 from collections.abc import Mapping
@@ -26,18 +27,19 @@ class Interrupted(BaseException):
         self.signum = signum
 
 
-class KeepBest(Callback):
-    """Writes ``model.safetensors`` whenever the validation loss is lower than ever."""
+class KeepWeights(Callback):
+    """Writes ``model.safetensors`` at a validation: at each (``always``), or whenever its loss is
+    lower than ever."""
 
-    def __init__(self, run: Run) -> None:
-        self.run, self.best = run, float("inf")
+    def __init__(self, run: Run, *, always: bool) -> None:
+        self.run, self.best, self.always = run, float("inf"), always
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         loss = float(trainer.callback_metrics["valid_loss"])
-        if trainer.sanity_checking or not loss < self.best:
+        if trainer.sanity_checking or not (loss < self.best or (self.always and loss < math.inf)):
             return
         assert isinstance(pl_module, Task)
-        self.best, failure = loss, None
+        self.best, failure = min(loss, self.best), None
         if trainer.is_global_zero:
             try:
                 self.run.save_weights(pl_module.system.state_dict())

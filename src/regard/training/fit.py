@@ -19,7 +19,7 @@ from regard.data.splits import Splits
 from regard.errors import RangeError, RegardError, RunError
 from regard.runs.folder import Run
 from regard.runs.system import Encoding, System
-from regard.training.callbacks import JsonLines, KeepBest, StopOnSignal
+from regard.training.callbacks import JsonLines, KeepWeights, StopOnSignal
 from regard.training.checkpoints import SaveOften, WholeFiles, save
 from regard.training.options import Training
 from regard.training.task import Task
@@ -94,7 +94,7 @@ def fit(
     quieten()
     seed_everything(plan.training.seed, verbose=False)
     system = plan.build(encoding)
-    lines, keep = JsonLines(run), KeepBest(run)
+    lines, keep = JsonLines(run), KeepWeights(run, always=plan.training.keep == "last")
     trainer = Trainer(
         **plan.trainer,
         logger=lines,
@@ -145,7 +145,7 @@ def fit(
     return trainer.is_global_zero
 
 
-def _tell_divergence(trainer: Trainer, keep: KeepBest) -> None:
+def _tell_divergence(trainer: Trainer, keep: KeepWeights) -> None:
     """A loss that is no number any more ends a training: say so.
 
     Raises:

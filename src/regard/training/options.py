@@ -20,6 +20,8 @@ class Training:
         warm_up: share of the training in which the learning rate rises; inverse_sqrt needs one.
         weight_decay: of AdamW; with 0, Adam.
         patience: validations without a better loss after which training ends.
+        keep: whose weights the run keeps: of the validation with the lowest loss ("best"), or of
+            the latest ("last"), which is better where few texts are there to choose by.
         checkpoint_steps: steps after which the state is written, for --resume.
         seed: of the first weights, the order of examples and dropout.
     """
@@ -31,6 +33,7 @@ class Training:
     warm_up: float = 0.1
     weight_decay: float = 0.0
     patience: int = 5
+    keep: Literal["best", "last"] = "best"
     checkpoint_steps: int = 200
     seed: int = 0
 
