@@ -44,6 +44,14 @@ class TranslatorSystem(System):
     examples = EXAMPLES
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "dates": {"epochs": 1, "data.units": "characters"},
+        "eng-fra": {
+            "epochs": 10,
+            "data.vocabulary": 10_000,
+            "model.embedding": 256,
+            "model.hidden": 256,
+            "model.dropout": 0.2,
+            "training.learning_rate": 2e-3,
+        },
     }
 
     def splits(self, sources: Sequence[str], data: PairsConfig) -> Splits[Pair]:
