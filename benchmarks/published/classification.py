@@ -164,12 +164,13 @@ def sentiment_page(result: dict[str, Any]) -> str:
             name,
             percent(system["accuracy"]),
             percent(gains[name], signed=True) if name in gains else "",
+            _verdict(gains[name]) if name in gains else "",
             f"{system['parameters']:,}",
             f"{system['seconds']['mean']:.1f}",
         ]
         for name, system in result["systems"].items()
     ]
-    titles = ("pooling", "test accuracy, %", "attention gains", "parameters", "seconds")
+    titles = ("pooling", "test accuracy, %", "attention gains", "", "parameters", "seconds")
     command = result["systems"]["attention"]["runs"][0]["command"]
     return (
         f"Reviews of Amazon and Yelp, {_splits(result)}. In brackets the 95% interval of the mean "
@@ -197,7 +198,7 @@ def tutorial_page(result: dict[str, Any]) -> str:
         "position, over texts that are padded behind to 32 tokens, and lets both read the padding: "
         "the last state is then that after many empty tokens. The same is done here, and again "
         f"with the padding masked, {_splits(result)}. Validation accuracy is that behind the last "
-        "epoch, as published; test accuracy that of the weights with the least validation loss.\n\n"
+        "epoch, as published; test accuracy that of the same weights.\n\n"
         f"{table(titles, rows)}\n\nWhat each is worth, in points of test accuracy, paired over the "
         f"seeds:\n\n{table(('', 'gain', ''), worth)}\n\n    {command}"
     )
