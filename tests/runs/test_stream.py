@@ -80,15 +80,15 @@ def test_what_comes_before_a_bad_line_is_answered():
 
 
 def test_who_stops_listening_stops_the_reading():
-    before = threading.active_count()
+    before = set(threading.enumerate())
     answers = streamed((str(n) for n in range(10**9)), lambda batch: batch, pool=5)
     assert next(answers) == "0"
+    readers = set(threading.enumerate()) - before
+    assert readers
     answers.close()
-    for thread in threading.enumerate():
-        if thread is not threading.current_thread() and thread.name.startswith("regard"):
-            thread.join(5)
-            assert not thread.is_alive()
-    assert threading.active_count() == before
+    for reader in readers:
+        reader.join(5)
+        assert not reader.is_alive()
 
 
 def test_an_answer_too_few_is_an_error_and_not_a_shift():
