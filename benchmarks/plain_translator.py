@@ -69,17 +69,17 @@ class PlainTranslator(nn.Module):
     def features(
         self, embedded: Tensor, annotations: Tensor, padding: Tensor, hidden: Tensor
     ) -> Tensor:
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define features")
 
     def prepared(self, annotations: Tensor) -> tuple[Tensor, ...]:
         """What is done to the source once."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define prepared")
 
     def step(
         self, embedded: Tensor, hidden: Tensor, source: tuple[Tensor, ...], padding: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Features of the next token, and the state."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} must define step")
 
     def next(self, tokens: Tensor, hidden: Tensor, source: tuple[Tensor, ...], padding: Tensor):
         embedded = self.target_embedding(tokens)

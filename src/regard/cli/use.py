@@ -3,7 +3,7 @@
 import json
 import sys
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
 from typing import Any, TextIO
@@ -65,14 +65,7 @@ def evaluate(options: Namespace) -> int:
 def predict_parser(parser: Parser, argv: list[str]) -> list[str]:
     """The words of ``predict``, for the parser that this builds."""
     arranged = _add_run(parser, argv)
-    parser.add_argument(
-        "texts",
-        nargs="*",
-        type=str,
-        default=[],
-        metavar="TEXT",
-        help="texts; without any: lines of --input or of standard input",
-    )
+    _add_texts(parser, "texts; without any: lines of --input or of standard input")
     parser.add_argument(
         "--input",
         type=str | None,
@@ -101,14 +94,7 @@ def predict(options: Namespace) -> int:
 def explain_parser(parser: Parser, argv: list[str]) -> list[str]:
     """The words of ``explain``, for the parser that this builds."""
     arranged = _add_run(parser, argv)
-    parser.add_argument(
-        "texts",
-        nargs="*",
-        type=str,
-        default=[],
-        metavar="TEXT",
-        help="texts; without any, and without --samples: lines of standard input",
-    )
+    _add_texts(parser, "texts; without any, and without --samples: lines of standard input")
     parser.add_argument(
         "--samples", type=int, default=0, help="how many held-out texts of the run's data to add"
     )
@@ -145,6 +131,10 @@ def explain(options: Namespace) -> int:
         else:
             print(f"\n{answer.title}\n\n{answer.terminal()}")
     return 0
+
+
+def _add_texts(parser: Parser, about: str) -> None:
+    parser.add_argument("texts", nargs="*", type=str, default=[], metavar="TEXT", help=about)
 
 
 def _add_run(parser: Parser, argv: Sequence[str]) -> list[str]:
@@ -203,10 +193,17 @@ def _check_distinct(source: str | None, target: str | None) -> None:
         raise RangeError(f"--input and --output are the same file: {target}")
 
 
-def _output(path: str | None) -> AbstractContextManager[TextIO]:
+@contextmanager
+def _output(path: str | None) -> Iterator[TextIO]:
+    """Where answers go: a file takes its name when all are there; what there is of them before,
+    and after an error, is in NAME.part."""
     if path is None:
-        return nullcontext(sys.stdout)
-    return Path(path).open("w", encoding="utf-8")
+        yield sys.stdout
+        return
+    part = Path(f"{path}.part")
+    with part.open("w", encoding="utf-8") as file:
+        yield file
+    part.replace(path)
 
 
 def _check_output(output: Path, count: int) -> None:

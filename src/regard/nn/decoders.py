@@ -17,11 +17,13 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from regard.errors import KindError
+from regard.errors import KindError, UnknownName
 from regard.masks import Mask, padding
 from regard.nn.attention import Attention
+from regard.nn.cells import GATES
 from regard.nn.learned_score import ALIKE
 from regard.nn.projection import Projection
+from regard.nn.refusals import sizes
 from regard.nn.source import Source, expect, expect_rows
 from regard.normalizers import Normalizer
 from regard.scores import AnyScore, canonical
@@ -94,6 +96,17 @@ class Written(NamedTuple):
 class RecurrentDecoder(nn.Module):
     """The frame of both decoders: what is said of one word, and of a whole target, as callers ask
     for it. A decoder of this kind defines ``begin``, ``one`` and ``whole``."""
+
+    def __init__(
+        self, embedding: int, hidden: int, annotation: int, *, layers: int, cell: str
+    ) -> None:
+        super().__init__()
+        name = type(self).__name__
+        sizes(name, embedding=embedding, hidden=hidden, annotation=annotation, layers=layers)
+        if cell not in GATES:
+            raise UnknownName(f"a decoder's cell is 'gru' or 'lstm', not {cell!r}")
+        self.embedding, self.hidden, self.annotation = embedding, hidden, annotation
+        self.layers = layers
 
     def begin(self, encoded: Encoded) -> tuple[Source, Any]:
         """The source made ready, and the state before the first word."""

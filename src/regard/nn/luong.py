@@ -7,8 +7,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
-from regard.errors import UnknownName
-from regard.nn.cells import GATES, MEMORIES, Climb, climb, layers_of
+from regard.nn.cells import MEMORIES, Climb, climb, layers_of
 from regard.nn.decoders import (
     Encoded,
     LuongState,
@@ -21,7 +20,7 @@ from regard.nn.decoders import (
     nothing,
 )
 from regard.nn.looks import look_of
-from regard.nn.refusals import probability, sizes
+from regard.nn.refusals import probability
 from regard.nn.repeated import Repeated
 from regard.nn.source import Source, expect, expect_rows
 from regard.normalizers import Normalizer
@@ -83,13 +82,8 @@ class LuongDecoder(RecurrentDecoder):
         cell: Literal["gru", "lstm"] = "lstm",
         dropout: float = 0.0,
     ) -> None:
-        super().__init__()
-        sizes("LuongDecoder", embedding=embedding, hidden=hidden, annotation=annotation)
-        sizes("LuongDecoder", layers=layers)
-        if cell not in GATES:
-            raise UnknownName(f"a decoder's cell is 'gru' or 'lstm', not {cell!r}")
-        self.embedding, self.hidden, self.annotation = embedding, hidden, annotation
-        self.layers, self.input_feeding = layers, input_feeding
+        super().__init__(embedding, hidden, annotation, layers=layers, cell=cell)
+        self.input_feeding = input_feeding
         if attention is None:
             attention = attention_of(hidden, annotation, score, places, normalizer)
         self.bridge, read = bridge_of(attention, annotation)
