@@ -6,10 +6,11 @@ from typing import Any
 from page import table
 
 from published.spread import gain, percent, spread
-from published.training import Bench, Finished, Order
-from published.translation import HEADLINE, VARIANTS, headline, order, variant
+from published.training import Bench, Finished
+from published.translation import MINUTES_OF_A_VARIANT, VARIANTS, headline, variant
 from regard.data.aligned import AlignedPair, english_french
 from regard.data.pairs import Pair
+from regard.data.tokens import shown, split
 from regard.runs.alignment_error import (
     AlignmentScores,
     alignment_scores,
@@ -20,7 +21,9 @@ from regard.runs.alignment_error import (
 from regard.view import svg
 from regard.view.alignment import Alignment
 
-SEEDS, MINUTES = 3, 10.0
+SEEDS, MODEL = 3, "Bahdanau"
+"""How many models of the variants are asked, and which; seed 0 is the variants' own."""
+
 SOURCE, TARGET = "I love you.", "Je t'aime."
 
 PUBLISHED = {"Je": ("I", 0.94), "t'": ("you", 0.88), "aime": ("love", 0.95)}
@@ -30,26 +33,25 @@ GUESSES = {"chance": chance, "the same share of the way": diagonal}
 """What an alignment that has read nothing reaches."""
 
 
-def seeded(seed: int, bench: Bench) -> Order:
-    """The headline's model with attention, trained for a shorter time, from other first weights."""
-    return order("attention", HEADLINE["attention"], MINUTES, bench, seed)
-
-
 def alignment(bench: Bench) -> dict[str, Any]:
     """Three seeds on "I love you.", and every translator with attention that is there, on all
     pairs aligned by hand."""
     pairs = english_french()
-    runs = {f"attention, seed {seed}": bench.train(seeded(seed, bench)) for seed in range(SEEDS)}
-    others = {"attention, headline": headline("attention", bench)}
-    others |= {name: variant(name, bench) for name in VARIANTS}
+    orders = {f"{MODEL}, seed {seed}": variant(MODEL, bench, seed) for seed in range(SEEDS)}
+    runs = {name: bench.train(one) for name, one in orders.items()}
+    longer = {"headline": bench.train(headline("attention", bench))}
+    others = {name: variant(name, bench) for name in VARIANTS if name != MODEL}
     ready = {name: found for name, one in others.items() if (found := bench.finished(one))}
-    errors = {name: scores_of(run, pairs) for name, run in {**runs, **ready}.items()}
+    every = {**runs, **longer, **ready}
+    errors = {name: scores_of(run, pairs) for name, run in every.items()}
     rights = [errors[name]["right"] for name in runs]
     return {
         "source": SOURCE,
         "target": TARGET,
-        "looks": {name: looks(run) for name, run in runs.items()},
-        "runs": {name: run.as_json() for name, run in {**runs, **ready}.items()},
+        "minutes": MINUTES_OF_A_VARIANT,
+        "seeds": list(runs),
+        "looks": {name: looks(run) for name, run in {**runs, **longer}.items()},
+        "runs": {name: run.as_json() for name, run in every.items()},
         "pairs": len(pairs),
         "errors": errors,
         "guesses": {name: guess(pairs)._asdict() for name, guess in GUESSES.items()},
@@ -87,12 +89,21 @@ def looks(run: Finished) -> dict[str, Any]:
     (own,) = trained.predict([SOURCE])
     return {
         "learned": learned,
-        "forced": {
-            "source": list(forced.source),
-            "target": list(forced.target),
-            "weights": forced.weights.round(6).tolist(),
-        },
-        "own": {"line": own.line, **own.weights_as_json()},
+        "forced": in_words(forced, SOURCE, TARGET),
+        "own": {"line": own.line, **in_words(own.alignment, SOURCE, own.line)},
+    }
+
+
+def in_words(found: Alignment, source: str, target: str) -> dict[str, Any]:
+    """A model's weights between the words of its two texts, whatever it reads and writes."""
+    read, written = (tuple(map(shown, split(text))) for text in (source, target))
+    pair = AlignedPair(source, target, read, written, frozenset(), frozenset())
+    weights = by_words(found.weights, found.source, found.target, pair)
+    beyond = weights.shape[1] - len(read)
+    return {
+        "source": [*read, *["␣"] * beyond],
+        "target": list(written),
+        "weights": weights.round(6).tolist(),
     }
 
 
@@ -109,17 +120,17 @@ def claims(result: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def page(result: dict[str, Any]) -> str:
-    seeds = list(result["looks"])
+    models = list(result["looks"])
     words = [
         [
             target,
             source,
             f"{100 * published:.0f}",
-            *(_weight(result["looks"][seed]["forced"], target, source) for seed in seeds),
+            *(_weight(result["looks"][name]["forced"], target, source) for name in models),
         ]
         for target, (source, published) in PUBLISHED.items()
     ]
-    own = [[seed, f"`{result['looks'][seed]['own']['line']}`"] for seed in seeds]
+    own = [[name, f"`{result['looks'][name]['own']['line']}`"] for name in models]
     rows = [
         [name, *_shares(scores), f"{100 * scores['right_new']:.1f} ({scores['new']})"]
         for name, scores in result["errors"].items()
@@ -127,13 +138,16 @@ def page(result: dict[str, Any]) -> str:
     rows += [[name, *_shares(scores), ""] for name, scores in result["guesses"].items()]
     some = next(iter(result["errors"].values()))
     titles = ("", "right, %", "right, sure links, %", "AER", "punctuation, %", "new sentences, %")
-    command = next(iter(result["runs"].values()))["command"]
+    commands = "\n".join(f"    {result['runs'][name]['command']}" for name in result["seeds"])
     return (
         f'How strongly each word of "{result["target"]}" looks at its English word while '
         f'"{result["source"]}" is translated, in percent. The published numbers are of one model '
-        "and of what it said; these are of the reference, by forced decoding, for each of the "
-        f"seeds{_learned(result)}. Where another word has more weight, it stands in brackets.\n\n"
-        f"{table(('word', 'looks at', 'published', *seeds), words)}\n\n"
+        "and of what it said; these are of the reference, by forced decoding, for "
+        f"{len(result['seeds'])} models that trained for {result['minutes']:g} minutes from "
+        f"different first weights, and for the headline's{_learned(result)}. Where another word "
+        "has more weight, it stands in brackets. Weights of a word's pieces are added over the "
+        "source and averaged over the target.\n\n"
+        f"{table(('word', 'looks at', 'published', *models), words)}\n\n"
         "What each model says by itself:\n\n"
         f"{table(('', 'says'), own)}\n\n"
         "![Weights of the reference and of each model's own translation]"
@@ -146,7 +160,7 @@ def page(result: dict[str, Any]) -> str:
         "sentences alone whose English is not in the training part (how many in brackets). Over "
         f"the seeds {percent(result['right'])} percent are right, "
         f"{percent(result['over the guess'], signed=True)} points above looking at the same share "
-        f"of the way.\n\n{table(titles, rows)}\n\n    {command}"
+        f"of the way.\n\n{table(titles, rows)}\n\n{commands}"
     )
 
 
@@ -155,15 +169,15 @@ def drawings(result: dict[str, Any]) -> dict[str, str]:
     from pictures import beside
 
     forced, own = [], []
-    for seed, found in result["looks"].items():
-        forced.append(_heatmap(found["forced"], f"{seed}: reference"))
-        own.append(_heatmap(found["own"], f"{seed}: its own"))
+    for name, found in result["looks"].items():
+        forced.append(_heatmap(found["forced"], f"{name}: reference"))
+        own.append(_heatmap(found["own"], f"{name}: its own"))
     return {"alignment": beside(*forced, *own, columns=len(forced))}
 
 
 def _learned(result: Mapping[str, Any]) -> str:
     where = sorted({found["learned"] for found in result["looks"].values()})
-    return ", which have learned from that sentence" if where == [True] else ""
+    return "; all have learned from that sentence" if where == [True] else ""
 
 
 def _heatmap(found: Mapping[str, Any], title: str) -> str:

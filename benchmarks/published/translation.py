@@ -38,7 +38,7 @@ VARIANTS: dict[str, Options] = {
     "Luong concat": {**LUONG, "model.score": "concat"},
     "Luong local-m": {**LUONG, "model.reach": "local-m"},
     "Luong local-p": {**LUONG, "model.reach": "local-p"},
-    "Transformer": {"model.attention": "transformer", **SIZES},
+    "Transformer": {"model.attention": "transformer", "training.learning_rate": 1e-3, **SIZES},
 }
 
 
@@ -64,8 +64,8 @@ def headline(name: str, bench: Bench) -> Order:
     return order(name, HEADLINE[name], MINUTES, bench)
 
 
-def variant(name: str, bench: Bench) -> Order:
-    return order(name, VARIANTS[name], MINUTES_OF_A_VARIANT, bench)
+def variant(name: str, bench: Bench, seed: int = 0) -> Order:
+    return order(name, VARIANTS[name], MINUTES_OF_A_VARIANT, bench, seed)
 
 
 def asked(run: Finished, bench: Bench) -> dict[str, list[Question]]:

@@ -46,11 +46,12 @@ class TranslatorSystem(System):
         "dates": {"epochs": 1, "data.units": "characters"},
         "eng-fra": {
             "epochs": 10,
-            "data.vocabulary": 10_000,
+            "data.units": "pieces",
+            "data.vocabulary": 4_000,
             "model.embedding": 256,
             "model.hidden": 256,
-            "model.dropout": 0.2,
-            "training.learning_rate": 2e-3,
+            "model.tied": True,
+            "training.batch_size": 64,
         },
     }
 
