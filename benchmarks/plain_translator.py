@@ -19,11 +19,15 @@ PAD, BEGIN, END = 0, 2, 3
 
 
 class Sizes(NamedTuple):
+    """Sizes of both programs; ``tied``: the output layer has the target's vectors for weights,
+    which wants as many features of a token as of a state."""
+
     source: int
     target: int
     embedding: int
     hidden: int
     dropout: float
+    tied: bool = False
 
 
 class PlainTranslator(nn.Module):
@@ -38,13 +42,16 @@ class PlainTranslator(nn.Module):
         self.initial = nn.Linear(hidden, hidden)
         self.dropout = nn.Dropout(sizes.dropout)
         self.output = nn.Linear(hidden, sizes.target)
+        self.tied = sizes.tied
+        if sizes.tied:
+            self.output.weight = self.target_embedding.weight
 
     def take(self, ours: nn.Module) -> None:
         """The tensors of the library's model."""
         theirs = ours.state_dict()
         with torch.no_grad():
             for name, tensor in self.state_dict().items():
-                end = _name_of_ours(name)
+                end = _name_of_ours(name, tied=self.tied)
                 (found,) = [value for key, value in theirs.items() if f".{key}".endswith(f".{end}")]
                 tensor.copy_(found.view_as(tensor))
 
@@ -221,11 +228,13 @@ def beam(
     return found
 
 
-def _name_of_ours(name: str) -> str:
+def _name_of_ours(name: str, *, tied: bool) -> str:
     if name.startswith("encoder."):
         backward = name.endswith("_reverse")
         part = name.removeprefix("encoder.").removesuffix("_reverse")
         return f"{'rearward' if backward else 'onward'}.{part}"
+    if tied and name.startswith("output."):
+        return {"output.weight": "target_embedding.weight"}.get(name, name)
     begin, _, end = name.partition(".")
     names = {"query": "score.query", "key": "score.key", "v": "score", "output": "output.layer"}
     return f"{names.get(begin, begin)}.{end}"

@@ -5,7 +5,9 @@ Claims: training takes at most the time of the same model written directly in Py
 scores.
 
 Run:    python benchmarks/translate.py [--full] [--json] [--strict] [--run RUN]
-        ``--run`` takes the model and the test texts of a trained run in place of those made here.
+        ``--run`` takes the model and the test texts of a trained run in place of those made here;
+        without it, the best model of ``make results PART=eng-fra`` comes behind them, if it is
+        there.
 Method: the peer takes our tensors; both must then give the same loss and write the same texts.
         Training (forward, backward, gradients clipped, Adam) goes over the same batches, in turn
         (timing.py); the ratio is the median of those within rounds, and the quartiles are beside
@@ -38,6 +40,7 @@ from regard.systems.translator import Config, Translator
 VOCABULARY, EMBEDDING, HIDDEN, DROPOUT = 8000, 256, 256, 0.1
 ROWS, BATCHES, TAUGHT, SENTENCES, WIDTH = 64, 4, 200, 128, 5
 OURS, PLAINLY = "regard", "torch"
+BEST = Path(__file__).parents[1] / "runs" / "results" / "eng-fra-attention-30min-0"
 CONFIGS: dict[str, dict[str, Any]] = {
     "additive": {"attention": "bahdanau"},
     "dot": {"attention": "luong", "score": "dot", "input_feeding": False, "cell": "gru"},
@@ -57,14 +60,21 @@ class Case:
 
 
 def measure(report: Report, run: Path | None = None) -> None:
-    for case in _made(report) if run is None else [_of_run(run)]:
+    for case in _cases(run):
         if case.batches:
             _train(report, case)
         if case.texts is not None:
             _decode(report, case, case.texts)
 
 
-def _made(report: Report) -> Iterable[Case]:
+def _cases(run: Path | None) -> Iterable[Case]:
+    if run is None:
+        yield from _made()
+    if run is not None or BEST.exists():
+        yield _of_run(run or BEST)
+
+
+def _made() -> Iterable[Case]:
     for name, options in CONFIGS.items():
         torch.manual_seed(0)
         sizes = Sizes(VOCABULARY, VOCABULARY, EMBEDDING, HIDDEN, DROPOUT)
@@ -101,13 +111,15 @@ def _peer_of(ours: Translator, encoding: Any) -> PlainTranslator | None:
             dropout=config.dropout,
             unknown_rate=config.unknown_rate,
             label_smoothing=config.label_smoothing,
+            tied=config.tied,
             **options,
         )
         shown = ("scored", "memory", "depth")
         alike = all(getattr(config, what) == getattr(same, what) for what in shown)
-        if alike and _choices(config) == _choices(same):
+        square = not config.tied or config.width == config.hidden
+        if alike and square and _choices(config) == _choices(same):
             sizes = (len(encoding.source), len(encoding.target), config.width, config.hidden)
-            return PLAIN[name](Sizes(*sizes, config.dropout))
+            return PLAIN[name](Sizes(*sizes, config.dropout, config.tied))
     return None
 
 

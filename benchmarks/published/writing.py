@@ -74,6 +74,7 @@ def drawings(found: dict[str, dict[str, Any]]) -> dict[str, str]:
 def write(results: Path, page: Path) -> None:
     """The page, and beside it the folder of its pictures."""
     found = stored(results)
+    page.parent.mkdir(parents=True, exist_ok=True)
     page.write_text(text(found), encoding="utf-8")
     folder = page.with_suffix("")
     for name, drawing in drawings(found).items():

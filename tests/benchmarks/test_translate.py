@@ -21,6 +21,7 @@ def benchmark(monkeypatch: pytest.MonkeyPatch) -> Iterator[Any]:
     for name, value in (TINY | {"TAUGHT": 3}).items():
         monkeypatch.setattr(translate, name, value)
     paired = timing.paired
+    monkeypatch.setattr(translate, "BEST", FOLDER / "no such run")
     monkeypatch.setattr(translate, "paired", lambda who, budget, rounds: paired(who, 0, 2))
     monkeypatch.setattr(timing, "SAMPLE", 0.0)
     monkeypatch.setattr(timing, "PAUSE", 0.0)
@@ -40,6 +41,17 @@ def test_both_programs_agree_and_every_case_is_timed(benchmark: Any) -> None:
     assert [claim.what for claim in report.claims] == [
         f"{name}, training, over torch" for name in ("additive", "dot")
     ]
+
+
+def test_a_tied_model_has_a_tied_peer(benchmark: Any) -> None:
+    plain = importlib.import_module("plain_translator")
+    torch.manual_seed(0)
+    config = benchmark.Config(embedding=8, hidden=8, unknown_rate=0.0, tied=True)
+    ours = benchmark.Translator(config, 90, 90)
+    peer = plain.PlainAdditive(plain.Sizes(90, 90, 8, 8, 0.1, tied=True))
+    assert sum(p.numel() for p in peer.parameters()) == sum(p.numel() for p in ours.parameters())
+    case = benchmark.Case("tied", ours, peer, benchmark.made_batches(1, rows=8), None)
+    benchmark._train(importlib.import_module("report").Report("translate"), case)
 
 
 @pytest.mark.parametrize("name", ["additive", "dot"])
@@ -89,5 +101,6 @@ def test_only_a_model_with_a_plain_program_is_compared(benchmark: Any) -> None:
     assert peer() == "PlainAdditive"
     assert peer(score="additive", cell="gru", layers=1, dropout=0.3) == "PlainAdditive"
     assert peer(**benchmark.CONFIGS["dot"]) == "PlainDot"
+    assert peer(tied=True, embedding=8) == "PlainAdditive"
     for other in ({"layers": 2}, {"attention": "luong"}, {"copy": True}, {"tied": True}):
         assert peer(**other) is None
