@@ -21,7 +21,7 @@ from regard.runs.alignment_error import (
 from regard.view import svg
 from regard.view.alignment import Alignment
 
-SEEDS, MODEL = 3, "Bahdanau"
+SEEDS, MODEL = 3, "Luong general"
 """How many models of the variants are asked, and which; seed 0 is the variants' own."""
 
 SOURCE, TARGET = "I love you.", "Je t'aime."
