@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 
+from regard.view.alignment import Alignment
+
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "benchmarks"
 OWN = {"published", "pictures", *(path.stem for path in FOLDER.glob("*.py"))}
@@ -288,6 +290,8 @@ def test_the_page_of_alignments() -> None:
                 "own": look | {"weights": weights, "line": "Je t'aime."},
             }
         },
+        "minutes": 5.0,
+        "seeds": ["seed 0"],
         "runs": {"seed 0": {"command": "regard train"}},
         "pairs": len(pairs),
         "errors": {"seed 0": scores | {"new": 50, "right_new": math.pi / 10}},
@@ -302,3 +306,15 @@ def test_the_page_of_alignments() -> None:
     assert "31.4 (50) |" in page
     assert looking.drawings(result)["alignment"].count("<svg") == 3
     assert looking.claims(result)[0]["measured"] >= 50
+
+
+def test_weights_of_pieces_are_shown_between_words() -> None:
+    looking = module("looking")
+    read, written = ("I", "lov", "e", "you", "."), ("Je", "t", "'", "aime", ".")
+    weights = np.array(
+        [[1, 0, 0, 0, 0], [0, 0, 0, 1, 0], [0, 0, 0, 0, 1], [0, 0.5, 0.3, 0.2, 0], [0, 0, 0, 0, 1]]
+    )
+    found = looking.in_words(Alignment(read, written, weights), "I love you.", "Je t'aime.")
+    assert found["source"] == ["I", "love", "you", "."]
+    assert found["target"] == ["Je", "t'", "aime", "."]
+    assert found["weights"] == [[1, 0, 0, 0], [0, 0, 0.5, 0.5], [0, 0.8, 0.2, 0], [0, 0, 0, 1]]
