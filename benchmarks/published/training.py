@@ -68,9 +68,13 @@ class Finished:
         text = (self.path / "metrics.jsonl").read_text(encoding="utf-8")
         return [json.loads(line) for line in text.splitlines()]
 
+    @property
+    def steps(self) -> int:
+        return max((line.get("step", 0) for line in self.metrics), default=0)
+
     def as_json(self) -> dict[str, Any]:
         """What a part's JSON keeps of it: no paths of this machine."""
-        names = ("command", "seconds", "training", "parameters", "scores", "made")
+        names = ("command", "seconds", "training", "steps", "parameters", "scores", "made")
         return {"run": self.path.name} | {name: getattr(self, name) for name in names}
 
 
