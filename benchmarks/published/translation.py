@@ -292,8 +292,8 @@ def eng_fra_drawings(result: dict[str, Any]) -> dict[str, str]:
 def variants_page(result: dict[str, Any]) -> str:
     commands = "\n".join(f"    {system['run']['command']}" for system in result["systems"].values())
     return (
-        f"The same data and measures, {result['minutes']:g} minutes of training each. In so short a "
-        "time the number of steps counts as much as what a step teaches, and a step of local "
+        f"The same data and measures, {result['minutes']:g} minutes of training each. In so short "
+        "a time the number of steps counts as much as what a step teaches, and a step of local "
         "attention takes twice the time. The local ones score by `general`.\n\n"
         f"{table(TITLES, _system_rows(result['systems']))}\n\n{commands}"
     )
