@@ -7,7 +7,7 @@ from page import table
 
 from published.spread import gain, percent, spread
 from published.training import Bench, Finished
-from published.translation import MINUTES_OF_A_VARIANT, VARIANTS, headline, variant
+from published.translation import MINUTES, MINUTES_OF_A_VARIANT, VARIANTS, headline, variant
 from regard.data.aligned import AlignedPair, english_french
 from regard.data.pairs import Pair
 from regard.data.tokens import shown, split
@@ -39,7 +39,7 @@ def alignment(bench: Bench) -> dict[str, Any]:
     pairs = english_french()
     orders = {f"{MODEL}, seed {seed}": variant(MODEL, bench, seed) for seed in range(SEEDS)}
     runs = {name: bench.train(one) for name, one in orders.items()}
-    longer = {"headline": bench.train(headline("attention", bench))}
+    longer = {f"Bahdanau, {MINUTES:g} minutes": bench.train(headline("attention", bench))}
     others = {name: variant(name, bench) for name in VARIANTS if name != MODEL}
     ready = {name: found for name, one in others.items() if (found := bench.finished(one))}
     every = {**runs, **longer, **ready}
@@ -144,9 +144,9 @@ def page(result: dict[str, Any]) -> str:
         f'"{result["source"]}" is translated, in percent. The published numbers are of one model '
         "and of what it said; these are of the reference, by forced decoding, for "
         f"{len(result['seeds'])} models that trained for {result['minutes']:g} minutes from "
-        f"different first weights, and for the headline's{_learned(result)}. Where another word "
-        "has more weight, it stands in brackets. Weights of a word's pieces are added over the "
-        "source and averaged over the target.\n\n"
+        "different first weights, and for the one that is compared with the fixed vector above"
+        f"{_learned(result)}. Where another word has more weight, it stands in brackets. Weights "
+        "of a word's pieces are added over the source and averaged over the target.\n\n"
         f"{table(('word', 'looks at', 'published', *models), words)}\n\n"
         "What each model says by itself:\n\n"
         f"{table(('', 'says'), own)}\n\n"
