@@ -130,7 +130,10 @@ def page(result: dict[str, Any]) -> str:
         ]
         for target, (source, published) in PUBLISHED.items()
     ]
-    own = [[name, f"`{result['looks'][name]['own']['line']}`"] for name in models]
+    own = [
+        [name, f"`{found['line']}`", _strongest(found)]
+        for name, found in ((name, result["looks"][name]["own"]) for name in models)
+    ]
     rows = [
         [name, *_shares(scores), f"{100 * scores['right_new']:.1f} ({scores['new']})"]
         for name, scores in result["errors"].items()
@@ -148,8 +151,8 @@ def page(result: dict[str, Any]) -> str:
         f"{_learned(result)}. Where another word has more weight, it stands in brackets. Weights "
         "of a word's pieces are added over the source and averaged over the target.\n\n"
         f"{table(('word', 'looks at', 'published', *models), words)}\n\n"
-        "What each model says by itself:\n\n"
-        f"{table(('', 'says'), own)}\n\n"
+        "What each model says by itself, and the largest weight of each word, in percent:\n\n"
+        f"{table(('', 'says', 'looks at'), own)}\n\n"
         "![Weights of the reference and of each model's own translation]"
         "(results/alignment.svg)\n\n"
         f"On [{result['pairs']} pairs aligned by hand](data/aligned.md): of the {some['words']} "
@@ -193,6 +196,15 @@ def _weight(found: Mapping[str, Any], target: str, source: str) -> str:
     most = max(range(len(row)), key=row.__getitem__)
     elsewhere = f" ({found['source'][most]} {100 * row[most]:.0f})"
     return f"{100 * weight:.0f}" + ("" if found["source"][most] == source else elsewhere)
+
+
+def _strongest(found: Mapping[str, Any]) -> str:
+    """Where each written word looks most, and with what weight in percent."""
+    looks = []
+    for target, row in zip(found["target"], found["weights"], strict=True):
+        most = max(range(len(row)), key=row.__getitem__)
+        looks.append(f"`{target}` at `{found['source'][most]}` {100 * row[most]:.0f}")
+    return ", ".join(looks)
 
 
 def _shares(scores: Mapping[str, float]) -> list[str]:

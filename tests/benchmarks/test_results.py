@@ -303,6 +303,7 @@ def test_the_page_of_alignments() -> None:
     assert "| Je | I | 94 | 90 |" in page
     assert "| t' | you | 88 | 40 (I 50) |" in page
     assert "| aime | love | 95 | 100 |" in page
+    assert "| `Je t'aime.` | `Je` at `I` 90, `t'` at `I` 50, `aime` at `love` 100, " in page
     assert "31.4 (50) |" in page
     assert looking.drawings(result)["alignment"].count("<svg") == 3
     assert looking.claims(result)[0]["measured"] >= 50
