@@ -70,7 +70,8 @@ def measure(report: Report, run: Path | None = None) -> None:
 def _cases(run: Path | None) -> Iterable[Case]:
     if run is None:
         yield from _made()
-    if run is not None or BEST.exists():
+    finished = BEST.with_name(f"{BEST.name}.json")  # a training that was broken off has none
+    if run is not None or finished.exists():
         yield _of_run(run or BEST)
 
 
