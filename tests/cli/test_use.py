@@ -142,7 +142,7 @@ def test_explain_in_the_terminal_as_page_as_picture_and_as_numbers(trained, tmp_
     assert all(sum(weights) == pytest.approx(1, abs=1e-4) for weights in row["weights"])
     two = regard("explain", folder, "abc", "abd", "-o", picture)
     assert two.returncode == 2
-    assert "a picture shows one text" in two.stderr
+    assert "a picture shows one answer" in two.stderr
 
 
 def test_refusals(tmp_path):

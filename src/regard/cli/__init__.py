@@ -31,7 +31,7 @@ COMMANDS: dict[str, Command] = {
         "train a system on built-in data or on files, into a run folder", "train", "train"
     ),
     "evaluate": Command("score a run on examples that it has not learned from", "use", "evaluate"),
-    "predict": Command("answer texts with a run", "use", "predict"),
+    "predict": Command("answer texts, or images, with a run", "use", "predict"),
     "explain": Command(
         "show what a run attends to, in the terminal, as a page or a picture", "use", "explain"
     ),

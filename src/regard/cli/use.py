@@ -2,11 +2,11 @@
 
 import json
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import fields
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NamedTuple, TextIO
 
 from jsonargparse import Namespace
 
@@ -14,9 +14,9 @@ from regard.cli import words
 from regard.cli.parser import Parser
 from regard.errors import DataError, RangeError, RegardError, RunError
 from regard.runs.folder import Run
-from regard.runs.held_out import held_out, judge, load, system_of
+from regard.runs.held_out import held_out, judge, load, stored_encoding, system_of
 from regard.runs.stream import streamed
-from regard.runs.system import Answer
+from regard.runs.system import Answer, System, Trained
 
 PAGES = (".html", ".htm")
 
@@ -26,7 +26,7 @@ POOL = 4096
 
 def evaluate_parser(parser: Parser, argv: list[str]) -> list[str]:
     """The words of ``evaluate``, for the parser that this builds."""
-    arranged = _add_run(parser, argv)
+    arranged, _ = _add_run(parser, argv)
     parser.add_argument(
         "source",
         nargs="*",
@@ -49,7 +49,8 @@ def evaluate(options: Namespace) -> int:
     if options.source:
         trained = load(path)
         data = system.data(**run.config["data"])
-        scores = trained.evaluate(system.read(options.source, data), search)
+        examples = system.read(options.source, data, stored_encoding(run))
+        scores = trained.evaluate(examples, search)
         rows = trained.table(scores)
     else:
         scores, rows = judge(path, search=search)
@@ -64,15 +65,15 @@ def evaluate(options: Namespace) -> int:
 
 def predict_parser(parser: Parser, argv: list[str]) -> list[str]:
     """The words of ``predict``, for the parser that this builds."""
-    arranged = _add_run(parser, argv)
-    _add_texts(parser, "texts; without any: lines of --input or of standard input")
+    arranged, system = _add_run(parser, argv)
+    _add_texts(parser, system, ": lines of --input or of standard input")
     parser.add_argument(
         "--input",
         type=str | None,
-        help="a file of texts, one a line (- is standard input)",
+        help="a file with what is asked, a line each (- is standard input)",
     )
     parser.add_argument("--output", type=str | None, help="a file for the answers, one a line")
-    parser.add_argument("--json", action="store_true", help="print a line of JSON for each text")
+    parser.add_argument("--json", action="store_true", help="print a line of JSON for each answer")
     return arranged
 
 
@@ -81,11 +82,12 @@ def predict(options: Namespace) -> int:
     trained = load(Path(options.run))
     search = _search(options)
     if options.texts and options.input is not None:
-        raise RangeError("texts are given as words or in --input FILE, not both")
+        raise RangeError("what is asked is given as words or in --input FILE, not both")
     _check_distinct(options.input, options.output)
     with _output(options.output) as file:
         long = options.output is not None
-        for answer in _answers(trained, options.texts, options.input, search, progress=long):
+        asked = _asked(trained, options.texts, options.input, search)
+        for answer in _answers(trained, asked, search, progress=long):
             # At once: somebody may be waiting for it at the other end of a pipe.
             print(_json(answer.as_json()) if options.json else answer.line, file=file, flush=True)
     return 0
@@ -93,18 +95,18 @@ def predict(options: Namespace) -> int:
 
 def explain_parser(parser: Parser, argv: list[str]) -> list[str]:
     """The words of ``explain``, for the parser that this builds."""
-    arranged = _add_run(parser, argv)
-    _add_texts(parser, "texts; without any, and without --samples: lines of standard input")
+    arranged, system = _add_run(parser, argv)
+    _add_texts(parser, system, ", and without --samples: lines of standard input")
     parser.add_argument(
-        "--samples", type=int, default=0, help="how many held-out texts of the run's data to add"
+        "--samples", type=int, default=0, help="how many held-out examples of the run's data to add"
     )
     parser.add_argument(
         "-o",
         "--output",
         type=str | None,
-        help="write a file: .html for a page of all texts, .png, .svg or .pdf for a picture of one",
+        help="write a file: .html for a page of all, .png, .svg or .pdf for a picture of one",
     )
-    parser.add_argument("--json", action="store_true", help="print tokens and weights as JSON")
+    parser.add_argument("--json", action="store_true", help="print the weights as JSON")
     return arranged
 
 
@@ -117,12 +119,12 @@ def explain(options: Namespace) -> int:
         raise RangeError(f"--samples is at least 0: {samples}")
     if options.output is not None:
         _check_output(Path(options.output), len(options.texts) + samples)
-    texts = list(options.texts)
+    asked = _asked(trained, options.texts, None, search, also=samples > 0)
     if samples:
         system, examples = system_of(Run.open(path)), held_out(path)
-        texts += [system.question(examples[i]) for i in range(min(samples, len(examples)))]
-    given = options.samples > 0 or texts
-    found = list(_answers(trained, texts, None, search)) if texts or not given else []
+        some = (examples[place] for place in range(min(samples, len(examples))))
+        asked = Asked([*asked.questions, *map(system.question, some)], typed=False)
+    found = list(_answers(trained, asked, search))
     if options.output is not None:
         _write(found, Path(options.output))
     for answer in found:
@@ -133,22 +135,32 @@ def explain(options: Namespace) -> int:
     return 0
 
 
-def _add_texts(parser: Parser, about: str) -> None:
-    parser.add_argument("texts", nargs="*", type=str, default=[], metavar="TEXT", help=about)
+def _add_texts(parser: Parser, system: System | None, without: str) -> None:
+    asks = "texts" if system is None else system.asks
+    parser.add_argument(
+        "texts",
+        nargs="*",
+        type=str,
+        default=[],
+        metavar="TEXT",
+        help=f"{asks}; without any{without}",
+    )
 
 
-def _add_run(parser: Parser, argv: Sequence[str]) -> list[str]:
-    """Add the run, and the options of the search that its system knows; the words arranged."""
+def _add_run(parser: Parser, argv: Sequence[str]) -> tuple[list[str], System | None]:
+    """Add the run, and the options of the search that its system knows; the words arranged, and the
+    system."""
     parser.add_argument("run", type=str, metavar="RUN", help="a run folder")
     _, rest = words.parted(argv)
     try:
-        search = system_of(Run.open(Path(rest[0]))).search if rest else None
+        system = system_of(Run.open(Path(rest[0]))) if rest else None
     except RegardError:
-        search = None  # the command itself will say what is wrong with the run
+        system = None  # the command itself will say what is wrong with the run
+    search = None if system is None else system.search
     if search is not None and fields(search):
         parser.add_class_arguments(search, as_group=True)
     flags = () if search is None else (f for f in fields(search) if f.default is False)
-    return words.for_use(argv, {f"--{flag.name}" for flag in flags})
+    return words.for_use(argv, {f"--{flag.name}" for flag in flags}), system
 
 
 def _search(options: Namespace) -> Any:
@@ -157,17 +169,35 @@ def _search(options: Namespace) -> Any:
     return kind(**{name: options[name] for name in names if name in options})
 
 
+class Asked(NamedTuple):
+    """Questions, and whether a person types them."""
+
+    questions: Iterable[Any]
+    typed: bool
+
+
+def _asked(
+    trained: Trained, texts: Sequence[str], file: str | None, search: Any, *, also: bool = False
+) -> Asked:
+    """What is asked: by words, by a file's lines, by the options themselves, or by the lines of
+    standard input (unless something is asked ``also``)."""
+    own = trained.own_questions(search)
+    if texts or own or (also and file is None):
+        return Asked([*map(trained.question_of, texts), *own], typed=False)
+    lines = _lines(file or "-", trained.longest)
+    typed = file in (None, "-") and sys.stdin.isatty()
+    return Asked(map(trained.question_of, lines), typed)
+
+
 def _answers(
-    trained: Any, texts: Sequence[str], file: str | None, search: Any, *, progress: bool = False
+    trained: Trained, asked: Asked, search: Any, *, progress: bool = False
 ) -> Iterator[Answer]:
-    """Answers in the order of the texts: one by one where a person types them."""
-    typed = not texts and file in (None, "-") and sys.stdin.isatty()
-    questions = texts or _lines(file or "-", trained.longest)
+    """Answers in the order of the questions: one by one where a person types them."""
     return streamed(
-        questions,
+        asked.questions,
         lambda some: trained.predict(some, search),
         length=trained.length,
-        pool=1 if typed else POOL,
+        pool=1 if asked.typed else POOL,
         progress=progress,
     )
 
@@ -210,7 +240,7 @@ def _check_output(output: Path, count: int) -> None:
     if not output.parent.is_dir():
         raise RunError(f"{output.parent}: no such folder to write {output.name} to")
     if output.suffix not in PAGES and count > 1:
-        raise RangeError(f"a picture shows one text, and there are {count}: write a .html page")
+        raise RangeError(f"a picture shows one answer, and there are {count}: write a .html page")
 
 
 def _write(found: list[Answer], output: Path) -> None:

@@ -61,6 +61,4 @@ def digits() -> Parts:
     def part(places: list[int]) -> Digits:
         return Digits(images[places], found.target[places])
 
-    return Parts(
-        part(order[TEST + VALID :]), part(order[TEST : TEST + VALID]), part(order[:TEST])
-    )
+    return Parts(part(order[TEST + VALID :]), part(order[TEST : TEST + VALID]), part(order[:TEST]))

@@ -158,6 +158,12 @@ def fingerprint(splits: Splits[Any]) -> str:
     digest = hashlib.sha256()
     for part in (*splits.parts, *(splits.others[name] for name in sorted(splits.others))):
         for example in part:
-            digest.update("\t".join(example).encode("utf-8", "surrogatepass") + b"\n")
+            text = "\t".join(map(_text, example))
+            digest.update(text.encode("utf-8", "surrogatepass") + b"\n")
         digest.update(b"\f")
     return digest.hexdigest()
+
+
+def _text(part: Any) -> str:
+    """What a part of an example is, as a text: itself, or the key of a picture."""
+    return part if isinstance(part, str) else getattr(part, "key", None) or repr(part)

@@ -5,7 +5,8 @@ LearnedScore       the tensors of a score by its name                 nn/learned
 BidirectionalGRU   the encoder of RNNsearch                           nn/encoders.py
 BahdanauDecoder    RNNsearch's decoder                                nn/bahdanau.py
 LuongDecoder       attention after the step, input feeding            nn/luong.py
-FixedVector        no attention: the source as one vector             nn/fixed.py
+XuDecoder          Show, Attend and Tell's: a gate, a deep output     nn/xu.py
+FixedVector, MeanVector   no attention: the source as one vector      nn/fixed.py
 LocalAttention     a window, moving on or predicted (Luong)           nn/local.py
 LocationSensitiveAttention   sees where it looked last                nn/location_sensitive.py
 CoverageAttention  sees how much of each key is read; coverage_loss   nn/coverage.py
@@ -28,7 +29,7 @@ from regard.nn.cache import KeyValueCache
 from regard.nn.coverage import CoverageAttention, coverage_loss
 from regard.nn.decoders import Encoded
 from regard.nn.encoders import BidirectionalGRU, RecurrentEncoder, summary
-from regard.nn.fixed import FixedVector
+from regard.nn.fixed import FixedVector, MeanVector
 from regard.nn.glimpse import GaussianGlimpse
 from regard.nn.hard import HardAttention
 from regard.nn.learned_score import LearnedScore
@@ -44,9 +45,11 @@ from regard.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPos
 from regard.nn.relative import RelativeAttention
 from regard.nn.transformer_decoder import TransformerDecoder, TransformerDecoderLayer
 from regard.nn.transformer_encoder import TransformerEncoder, TransformerEncoderLayer
+from regard.nn.xu import Annotated, XuDecoder, doubly_stochastic_loss
 
 __all__ = [
     "LSTMN",
+    "Annotated",
     "Attention",
     "AttentionPooling",
     "BahdanauDecoder",
@@ -62,6 +65,7 @@ __all__ = [
     "LocalAttention",
     "LocationSensitiveAttention",
     "LuongDecoder",
+    "MeanVector",
     "MonotonicAttention",
     "MultiheadAttention",
     "PointerAttention",
@@ -73,7 +77,9 @@ __all__ = [
     "TransformerDecoderLayer",
     "TransformerEncoder",
     "TransformerEncoderLayer",
+    "XuDecoder",
     "coverage_loss",
+    "doubly_stochastic_loss",
     "monotonic_alignment",
     "monotonic_alignments",
     "summary",

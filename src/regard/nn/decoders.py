@@ -1,12 +1,13 @@
 """What recurrent decoders that attend have in common: the source, their states, what they give.
 
-Both decoders take one step at a time (``step``, for decoding) or a whole target at once
+Decoders take one step at a time (``step``, for decoding) or a whole target at once
 (``forward``, for training by teacher forcing), and give features from which a word is predicted. A
 state is a NamedTuple of tensors whose first dimension is the batch, so that a search can reorder
 it; a part that a decoder has no use for is ``()``.
 
 BahdanauDecoder   attention before the state moves     nn/bahdanau.py
 LuongDecoder      attention after it                   nn/luong.py
+XuDecoder         Bahdanau's order, with a gate        nn/xu.py
 how the source is read                                 nn/looks.py
 """
 
@@ -94,7 +95,7 @@ class Written(NamedTuple):
 
 
 class RecurrentDecoder(nn.Module):
-    """The frame of both decoders: what is said of one word, and of a whole target, as callers ask
+    """The frame of the decoders: what is said of one word, and of a whole target, as callers ask
     for it. A decoder of this kind defines ``begin``, ``one`` and ``whole``."""
 
     def __init__(
@@ -108,7 +109,7 @@ class RecurrentDecoder(nn.Module):
         self.embedding, self.hidden, self.annotation = embedding, hidden, annotation
         self.layers = layers
 
-    def begin(self, encoded: Encoded) -> tuple[Source, Any]:
+    def begin(self, encoded: Any) -> tuple[Source, Any]:
         """The source made ready, and the state before the first word."""
         raise NotImplementedError(f"{type(self).__name__} must define begin(encoded)")
 
@@ -116,7 +117,7 @@ class RecurrentDecoder(nn.Module):
         """All that is said of one word, and the state after it; as ``step``."""
         raise NotImplementedError(f"{type(self).__name__} must define one(embedded, state, source)")
 
-    def whole(self, embedded: Tensor, encoded: Encoded, *, return_weights: bool = False) -> Written:
+    def whole(self, embedded: Tensor, encoded: Any, *, return_weights: bool = False) -> Written:
         """All that is said of a whole target; as ``forward``."""
         raise NotImplementedError(f"{type(self).__name__} must define whole(embedded, encoded)")
 
@@ -137,9 +138,9 @@ class RecurrentDecoder(nn.Module):
         return Step(written.features, after, written.weights if return_weights else None)
 
     def forward(
-        self, embedded: Float[Tensor, "B T M"], encoded: Encoded, *, return_weights: bool = False
+        self, embedded: Float[Tensor, "B T M"], encoded: Any, *, return_weights: bool = False
     ) -> Tensor | tuple[Tensor, Tensor]:
-        """Features ``(B, T, H)`` of a whole target, each from the words before it, and the weights
+        """Features ``(B, T, R)`` of a whole target, each from the words before it, and the weights
         ``(B, T, K)`` if asked.
 
         Raises:
@@ -191,7 +192,7 @@ def bridge_of(attention: nn.Module, annotation: int) -> tuple[nn.Module, int]:
     if not isinstance(read, int):
         raise KindError(
             "a decoder reads with regard.nn's Attention, LocalAttention, HardAttention, "
-            f"CoverageAttention or FixedVector, not with {type(attention).__name__}"
+            f"CoverageAttention, FixedVector or MeanVector, not with {type(attention).__name__}"
         )
     return (nn.Identity() if read == annotation else Projection(annotation, read)), read
 

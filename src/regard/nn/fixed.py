@@ -1,4 +1,4 @@
-"""No attention: the source as one vector, the same for every word."""
+"""No attention: the source as one vector, the same for every word: its last states, or its mean."""
 
 import torch
 from jaxtyping import Float, Int
@@ -66,3 +66,44 @@ class FixedVector(nn.Module):
             return last
         half = self.key_features // 2
         return torch.cat([last[:, :half], clean[:, 0, half:]], -1)
+
+
+class MeanVector(nn.Module):
+    """The mean of what is read: what attention would give, if it looked everywhere alike.
+
+        c = (1/K) Σ_i a_i
+
+    Nothing is learned here, so that a decoder with it differs from one with attention in the
+    tensors of the attention alone.
+
+    Source:  Xu et al. 2015 (arXiv:1502.03044), §3.1.2, for its decoder's first state
+    Cost:    O(K·F) time a row
+
+    Args:
+        key_features: F, features of an annotation.
+
+    Raises:
+        RangeError: a size below 1.
+
+    >>> MeanVector(2)(torch.tensor([[[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]]]), torch.tensor([2]))
+    tensor([[2., 3.]])
+    """
+
+    def __init__(self, key_features: int) -> None:
+        super().__init__()
+        sizes("MeanVector", key_features=key_features)
+        self.key_features = key_features
+
+    def forward(
+        self, annotations: Float[Tensor, "B K F"], lengths: Int[Tensor, " B"] | list[int] | None
+    ) -> Float[Tensor, "B F"]:
+        """c of each row; zeros for a row of no places.
+
+        Raises:
+            ShapeError: annotations of other features, or another number of lengths than rows.
+            KindError: lengths that are not integers.
+        """
+        expect(annotations, 3, self.key_features, "annotations (B, K, F)")
+        lengths = lengths_of(annotations, lengths)
+        total = cleared(annotations, lengths).sum(1)
+        return total / lengths.clamp(min=1)[:, None].to(total.dtype)

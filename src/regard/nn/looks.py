@@ -18,7 +18,7 @@ from regard.engines.call import autocasts
 from regard.errors import KindError
 from regard.nn.attention import Attention
 from regard.nn.decoders import Chance
-from regard.nn.fixed import FixedVector
+from regard.nn.fixed import FixedVector, MeanVector
 from regard.nn.hard import HardAttention
 from regard.nn.local import LocalAttention
 from regard.nn.recurrent import RecurrentAlignment
@@ -242,7 +242,7 @@ class Remembering:
 class Fixed:
     """The source as one vector, which is one place of weight 1."""
 
-    def __init__(self, layer: FixedVector) -> None:
+    def __init__(self, layer: FixedVector | MeanVector) -> None:
         self.layer = layer
 
     def ready(self, annotations: Tensor, lengths: Any) -> Source:
@@ -276,11 +276,11 @@ def look_of(layer: nn.Module) -> Look:
             return Hard(layer)
         case RecurrentAlignment():
             return Remembering(layer)
-        case FixedVector():
+        case FixedVector() | MeanVector():
             return Fixed(layer)
     raise KindError(
         "a decoder reads with regard.nn's Attention, LocalAttention, HardAttention, "
-        f"CoverageAttention or FixedVector, not with {type(layer).__name__}"
+        f"CoverageAttention, FixedVector or MeanVector, not with {type(layer).__name__}"
     )
 
 

@@ -65,7 +65,7 @@ class ClassifierSystem(System):
     def splits(self, sources: Sequence[str], data: LabelsConfig) -> Splits[Labelled]:
         return labels.load(sources, data)
 
-    def read(self, sources: Sequence[str], data: LabelsConfig) -> Sequence[Labelled]:
+    def read(self, sources: Sequence[str], data: LabelsConfig, encoding: Any) -> Sequence[Labelled]:
         return labels.read(sources, data)
 
     def encoding(

@@ -127,22 +127,22 @@ class TrainedClassifier(Trained):
     model: Classifier
     encoding: ClassEncoding
 
-    def predict(self, texts: Sequence[str], search: Any = None) -> list[Classification]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def predict(self, questions: Sequence[str], search: Any = None) -> list[Classification]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Judge texts as one batch; what stands beside a text in the batch changes nothing.
 
         Tokens never seen are read as unknown; an empty text is one unknown token.
         """
-        if not texts:
+        if not questions:
             return []
         top = (search or Options()).top
-        probabilities, weights = self._judge(texts)
+        probabilities, weights = self._judge(questions)
         return [
             self._classification(text, row, looks, top)
-            for text, row, looks in zip(texts, probabilities, weights, strict=True)
+            for text, row, looks in zip(questions, probabilities, weights, strict=True)
         ]
 
-    def length(self, text: str) -> int:
-        return len(self.encoding.tokens(text))
+    def length(self, question: str) -> int:
+        return len(self.encoding.tokens(question))
 
     def score(self, examples: Sequence[Labelled], options: Options) -> ClassScores:
         """All that can be said of the answers to examples."""

@@ -183,7 +183,9 @@ class Run:
 
     def save_weights(self, weights: dict[str, Tensor]) -> None:
         """``model.safetensors``."""
-        self.write("model.safetensors", safetensors.torch.save(weights))
+        # Convolutions may hold theirs in another order than a file does.
+        plain = {name: tensor.contiguous() for name, tensor in weights.items()}
+        self.write("model.safetensors", safetensors.torch.save(plain))
 
     def load_weights(self) -> dict[str, Tensor]:
         """``model.safetensors``.

@@ -110,5 +110,6 @@ def judge(
     run.write_json("scores.json", scores)
     some = [splits.test[place] for place in range(min(EXAMPLES, len(splits.test)))]
     answers = trained.predict([system.question(example) for example in some], search)
-    report.write(run, system, rows, answers, trained.sections(splits.test, search))
+    sections = trained.sections(splits.test, search)
+    report.write(run, system, rows, answers, sections, splits.notes)
     return scores, rows

@@ -16,6 +16,7 @@ def write(
     scores: Sequence[tuple[str, str]],
     answers: Sequence[Answer],
     sections: Sequence[page.Section],
+    notes: Sequence[str] = (),
 ) -> None:
     """``report.html``: one file that needs no other and no network."""
     about = run.about
@@ -26,6 +27,11 @@ def write(
             page.Section("Scores on held-out examples", page.table(("score", "value"), scores)),
             page.Section("How it learned", _curves(run, system)),
             *sections,
+            *(
+                [page.Section("Notes on the data", page.paragraph("\n".join(notes)))]
+                if notes
+                else []
+            ),
             page.Section(
                 "What it looked at",
                 page.paragraph(

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Sequence
 from random import Random
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 
@@ -14,8 +13,9 @@ from regard.data.dates import misspell, year_span
 from regard.data.pairs import Pair
 from regard.data.sources import LONGEST
 from regard.data.vocabulary import END
-from regard.errors import DataError, MissingExtra
-from regard.runs.bleu import Question, Translated, questions
+from regard.errors import DataError
+from regard.runs import bleu
+from regard.runs.bleu import Question, questions
 from regard.runs.decode import Search, greedy
 from regard.runs.stream import batches
 from regard.runs.system import Scores
@@ -53,7 +53,8 @@ def evaluate(
         "exact_match": _exact(found, asked),
     }
     if trained.encoding.target.units != "characters":
-        scores |= _bleu(found, asked)
+        targets = [translation.target for translation in found]
+        scores |= bleu.scored(targets, [question.references for question in asked])
     for ask in QUESTIONS.get(source, ()):
         scores |= ask(trained, pairs, found, search)
     return scores
@@ -120,11 +121,6 @@ MEANING: dict[str, tuple[str, str]] = {
 """What each score is, and how it is written."""
 
 
-def table(scores: Scores) -> list[tuple[str, str]]:
-    """Scores as rows to print: what it is, and its value."""
-    return [(MEANING[name][0], format(value, MEANING[name][1])) for name, value in scores.items()]
-
-
 def _loss(trained: TrainedTranslator, pairs: Sequence[Pair]) -> float:
     trained.model.eval()
     total = count = 0.0
@@ -135,18 +131,6 @@ def _loss(trained: TrainedTranslator, pairs: Sequence[Pair]) -> float:
             loss = trained.model.loss(batch)
             total, count = total + float(loss.total), count + float(loss.count)
     return total / count
-
-
-def _bleu(found: Sequence[Translation], asked: Sequence[Question]) -> dict[str, Any]:
-    translated = Translated(
-        tuple(translation.target for translation in found),
-        tuple(question.references for question in asked),
-    )
-    try:
-        return {"bleu": translated.bleu, "chrf": translated.chrf}
-    except MissingExtra as missing:  # the other scores are worth having without
-        print(f"regard: no BLEU and chrF: {missing}", file=sys.stderr)
-        return {}
 
 
 def _exact(found: Sequence[Translation], asked: Sequence[Question]) -> float:

@@ -1,13 +1,14 @@
-"""Answers to a stream of texts, in its order, computed in batches of like length."""
+"""Answers to a stream of questions, in its order, computed in batches of like length."""
 
 import queue
 import sys
 import threading
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from tqdm import tqdm
 
+Q = TypeVar("Q")
 T = TypeVar("T")
 
 PATIENCE = 0.05
@@ -15,10 +16,10 @@ PATIENCE = 0.05
 
 
 def streamed(
-    texts: Iterable[str],
-    answer: Callable[[list[str]], Sequence[T]],
+    texts: Iterable[Q],
+    answer: Callable[[list[Q]], Sequence[T]],
     *,
-    length: Callable[[str], int] = len,
+    length: Callable[[Any], int] = len,
     pool: int = 4096,
     tokens: int = 4096,
     progress: bool = False,
@@ -33,7 +34,7 @@ def streamed(
     Cost: the memory of 2 · ``pool`` texts and ``pool`` answers, however many texts there are.
 
     Args:
-        texts: read in a thread of its own, ahead of the answers.
+        texts: or other questions; read in a thread of its own, ahead of the answers.
         answer: gives one answer for each of a batch of texts.
         length: of a text, as the batches count it.
         pool: texts that are sorted together.
@@ -88,14 +89,14 @@ class _Over:
 class _Reader:
     """Texts, read ahead: at most ``pool`` of them wait."""
 
-    def __init__(self, texts: Iterable[str], pool: int) -> None:
+    def __init__(self, texts: Iterable[Any], pool: int) -> None:
         self._texts, self._pool = texts, pool
-        self._read: queue.Queue[str | _Over] = queue.Queue(pool)
+        self._read: queue.Queue[Any] = queue.Queue(pool)
         self._stopped = threading.Event()
         # A daemon: one that waits for a pipe would keep the process from ending.
         self._thread = threading.Thread(target=self._run, name="regard reader", daemon=True)
 
-    def pools(self) -> Iterator[list[str]]:
+    def pools(self) -> Iterator[list[Any]]:
         self._thread.start()
         over = None
         while over is None:
@@ -108,8 +109,8 @@ class _Reader:
     def stop(self) -> None:
         self._stopped.set()
 
-    def _next_pool(self) -> tuple[list[str], _Over | None]:
-        pool: list[str] = []
+    def _next_pool(self) -> tuple[list[Any], _Over | None]:
+        pool: list[Any] = []
         while len(pool) < self._pool:
             try:
                 read = self._read.get(timeout=PATIENCE if pool else None)
@@ -130,7 +131,7 @@ class _Reader:
             over = _Over(error)
         self._put(over)
 
-    def _put(self, read: str | _Over) -> bool:
+    def _put(self, read: Any) -> bool:
         """Whether somebody still reads."""
         while not self._stopped.is_set():
             try:

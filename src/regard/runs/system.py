@@ -17,8 +17,13 @@ from regard.view.page import Section
 
 Scores = dict[str, float]
 
+Meaning = Mapping[str, tuple[str, str]]
+"""What each score is, and how it is written, in the order of a table."""
+
 SYSTEMS: dict[str, str] = {
+    "captioner": "image to text: Show, Attend and Tell, with soft and hard attention",
     "classifier": "text to label: recurrent encoders, and attention pooling of every kind",
+    "draw": "image to image: DRAW, which reads and writes through windows",
     "translator": "text to text: RNNsearch (Bahdanau), Luong's translator, the Transformer",
 }
 """The systems; ``regard.runs.NAME`` has what this module asks for, as ``SYSTEM``."""
@@ -42,7 +47,7 @@ class Encoding(Protocol):
 
 
 class Answer(Protocol):
-    """What a trained system says of one text, and what it looked at."""
+    """What a trained system says of one question (a text, an image), and what it looked at."""
 
     @property
     def line(self) -> str:
@@ -76,7 +81,8 @@ class Answer(Protocol):
 
 
 class Trained(ABC):
-    """A model with its encoding, ready to answer.
+    """A model with its encoding, ready to answer questions: texts, or whatever a system makes of
+    the words that a person wrote.
 
     Attributes:
         longest: characters that a text may have; None: any, for longer ones are cut.
@@ -85,12 +91,24 @@ class Trained(ABC):
     longest: ClassVar[int | None] = None
 
     @abstractmethod
-    def predict(self, texts: Sequence[str], search: Any) -> list[Answer]:
-        """Answer texts as one batch; what stands beside a text changes nothing."""
+    def predict(self, questions: Sequence[Any], search: Any) -> list[Answer]:
+        """Answer questions as one batch; what stands beside a question changes nothing."""
 
     @abstractmethod
-    def length(self, text: str) -> int:
-        """How many tokens a text has: those of like length are answered together."""
+    def length(self, question: Any) -> int:
+        """How many tokens a question has: those of like length are answered together."""
+
+    def question_of(self, text: str) -> Any:
+        """What a person asks by a word or a line: the text itself, or the image of this name.
+
+        Raises:
+            DataError: it names something that cannot be read.
+        """
+        return text
+
+    def own_questions(self, search: Any) -> Sequence[Any]:
+        """What the options ask by themselves, where nothing else is asked."""
+        return ()
 
     @abstractmethod
     def evaluate(self, examples: Sequence[Any], search: Any, source: str = "") -> Scores:
@@ -115,9 +133,11 @@ class System(ABC):
             ``predict`` and ``evaluate`` take.
         builtin: names of data that need no file.
         takes: what else ``DATA`` may be, for ``--help``.
+        asks: what is asked of a run, for ``--help``.
         vocabulary: the options of ``data`` that say how texts become numbers.
         source: the data that are taken where none are named.
-        measure: what ``judge`` measures; larger is better.
+        folders: the options of ``data`` that name a folder.
+        measure: what ``judge`` measures, a share; larger is better.
         loss: what the loss is counted by ("nats a token").
         presets: options that built-in data set, unless the user does.
         examples: of the command line, for ``--help``.
@@ -134,6 +154,8 @@ class System(ABC):
     source: ClassVar[str]
     measure: ClassVar[str]
     loss: ClassVar[str]
+    asks: ClassVar[str] = "texts"
+    folders: ClassVar[tuple[str, ...]] = ()
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     examples: ClassVar[str] = ""
 
@@ -142,8 +164,9 @@ class System(ABC):
         """The examples of built-in data, of files, or of standard input ("-"), in their parts."""
 
     @abstractmethod
-    def read(self, sources: Sequence[str], data: Any) -> Sequence[Any]:
-        """All examples of files or of standard input, to be evaluated on."""
+    def read(self, sources: Sequence[str], data: Any, encoding: Any) -> Sequence[Any]:
+        """All examples of files or of standard input, to be evaluated on by a model with this
+        encoding."""
 
     @abstractmethod
     def encoding(self, splits: Splits[Any], data: Any, model: Any) -> Encoding:
@@ -165,9 +188,14 @@ class System(ABC):
     def trained(self, model: Any, encoding: Any) -> Trained:
         """A trained model, ready to answer."""
 
-    def question(self, example: Any) -> str:
-        """The text of an example."""
+    def question(self, example: Any) -> Any:
+        """What an example asks: its text, or its image."""
         return example[0]
+
+
+def rows_of(scores: Scores, meaning: Meaning) -> list[tuple[str, str]]:
+    """Scores as rows to print: what it is, and its value."""
+    return [(meaning[name][0], format(value, meaning[name][1])) for name, value in scores.items()]
 
 
 def named(name: str) -> System:

@@ -14,9 +14,21 @@ from regard.data.vocabulary import Units, join, surfaces
 from regard.runs import scores_of_texts
 from regard.runs.decode import Hypothesis, Search, search, unknown_sources
 from regard.runs.stream import streamed
-from regard.runs.system import Scores, Trained
+from regard.runs.system import Scores, Trained, rows_of
 from regard.systems.translator import Translator
 from regard.view import Alignment, svg, terminal
+
+
+@dataclass(frozen=True)
+class TranslatorSearch(Search):
+    """How translations are found.
+
+    Attributes:
+        replace_unknown: write in place of an unknown token the source's token with the largest
+            weight.
+    """
+
+    replace_unknown: bool = False
 
 
 @dataclass(frozen=True)
@@ -97,12 +109,12 @@ class TrainedTranslator(Trained):
     model: Translator
     encoding: Encoding
 
-    def predict(self, texts: Sequence[str], search: Any = None) -> list[Translation]:  # pyright: ignore[reportIncompatibleMethodOverride]
+    def predict(self, questions: Sequence[str], search: Any = None) -> list[Translation]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Translate texts as one batch; what stands beside a text in the batch changes nothing.
 
         Tokens never seen are read as unknown; an empty text is one unknown token.
         """
-        return self.translate(texts, search)
+        return self.translate(questions, search)
 
     def translate(self, texts: Sequence[str], options: Search | None = None) -> list[Translation]:
         """``predict``, with greedy search unless ``options`` say otherwise."""
@@ -129,14 +141,14 @@ class TrainedTranslator(Trained):
             found.append(self._alignment(source, tokens, rows))
         return found
 
-    def length(self, text: str) -> int:
-        return len(self.encoding.source.split(text))
+    def length(self, question: str) -> int:
+        return len(self.encoding.source.split(question))
 
     def evaluate(self, examples: Sequence[Pair], search: Any = None, source: str = "") -> Scores:
         return scores_of_texts.evaluate(self, examples, search or Search(), source)
 
     def table(self, scores: Scores) -> list[tuple[str, str]]:
-        return scores_of_texts.table(scores)
+        return rows_of(scores, scores_of_texts.MEANING)
 
     def answers(self, texts: Sequence[str], options: Search) -> list[Translation]:
         """Translate many texts, in batches of like length; their order is kept."""
@@ -151,7 +163,7 @@ class TrainedTranslator(Trained):
             vocabulary.tokens[n] if n < len(vocabulary) else copied[n - len(vocabulary)]
             for n in found.tokens
         ]
-        if options.replace_unknown:
+        if isinstance(options, TranslatorSearch) and options.replace_unknown:
             words = self.encoding.source.split(source)
             for place, origin in unknown_sources(found).items():
                 tokens[place] = words[origin] if words else tokens[place]

@@ -8,10 +8,9 @@ from regard.data.pairs import Pair, read, read_parallel
 from regard.data.sources import BUILTIN, PairsConfig, load
 from regard.data.splits import Splits
 from regard.data.vocabulary import Vocabulary
-from regard.runs.decode import Search
 from regard.runs.scores_of_texts import token_match
 from regard.runs.system import System
-from regard.runs.translate import TrainedTranslator
+from regard.runs.translate import TrainedTranslator, TranslatorSearch
 from regard.systems.translator import Config, Translator
 
 EXAMPLES = """
@@ -34,7 +33,7 @@ class TranslatorSystem(System):
     about = "text to text: RNNsearch (Bahdanau), Luong's translator, the Transformer"
     data = PairsConfig
     model = Config
-    search = Search
+    search = TranslatorSearch
     builtin = tuple(BUILTIN)
     takes = "built-in data, a file of source<TAB>target, or two files with a text a line"
     vocabulary = ("units", "vocabulary")
@@ -60,7 +59,7 @@ class TranslatorSystem(System):
     def splits(self, sources: Sequence[str], data: PairsConfig) -> Splits[Pair]:
         return load(sources, data)
 
-    def read(self, sources: Sequence[str], data: PairsConfig) -> Sequence[Pair]:
+    def read(self, sources: Sequence[str], data: PairsConfig, encoding: Any) -> Sequence[Pair]:
         if len(sources) == 2:
             return read_parallel(*sources, reverse=data.reverse)
         return read(sources[0], data.columns, reverse=data.reverse)

@@ -13,10 +13,11 @@ from regard.data.vocabulary import PAD, UNKNOWN
 from regard.errors import KindError
 from regard.nn.coverage import coverage_loss
 from regard.nn.decoders import Written, chances_of
-from regard.nn.hard import HardAttention
 from regard.systems.loss import Loss
+from regard.systems.nats import nats_of
+from regard.systems.reinforce import reinforced
 from regard.systems.translator_config import Config
-from regard.systems.translator_output import Copying, Output, nats_of
+from regard.systems.translator_output import Copying, Output
 from regard.systems.translator_recurrent import RecurrentNetwork
 from regard.systems.translator_transformer import TransformerNetwork
 
@@ -208,11 +209,7 @@ class Translator(nn.Module):
             return (1.0 if weight is None else weight) * rereading.sum()
         if written.chance is None:
             return 0.0
-        attention = self.network.decoder.attention
-        assert isinstance(attention, HardAttention)
-        row = where // real.shape[1]
-        likelihood = nats.detach().new_zeros(len(real)).index_add(0, row, -nats.detach())
-        return attention.loss(likelihood, *(part * real for part in written.chance)).sum()
+        return reinforced(self.network.decoder.attention, nats, where, written.chance, real)
 
     def _log_probabilities(
         self, written: Written, tokens: Tensor, weights: Tensor, state: State

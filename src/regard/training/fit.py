@@ -46,8 +46,10 @@ class Plan(NamedTuple):
         """
         model = self.system.build(self.model, encoding)
         if self.weights is not None:
+            # What is not learned, such as a baseline, may be new: hard attention begins with soft.
+            fresh = dict(model.named_buffers())
             try:
-                model.load_state_dict(self.weights)
+                model.load_state_dict(fresh | self.weights)
             except RuntimeError as error:
                 raise RunError(f"--init: these weights are of another model: {error}") from None
         return model

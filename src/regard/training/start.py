@@ -161,7 +161,7 @@ def _find_files(options: dict[str, Any], system: System) -> None:
     own = (*system.builtin, "-")
     options["source"] = [name if name in own else _whole(name) for name in options["source"]]
     for name, value in options["data"].items():
-        if name.endswith("_file") and value is not None:
+        if (name.endswith("_file") or name in system.folders) and value is not None:
             # Two names may stand there, with a comma between.
             names = [value] if exists(value) else value.split(",")
             options["data"][name] = ",".join(map(_whole, names))

@@ -12,14 +12,14 @@ from regard.data.vocabulary import BEGIN, PAD
 class Decoder(Protocol):
     """A model that says, step by step, what comes next.
 
-    ``begin`` reads sources ``(B, S)`` once; with ``copies``, where a model can copy words that it
-    does not know. ``step`` takes the last tokens ``(B,)`` and gives log-probabilities ``(B, N)``
+    ``begin`` reads sources ``(B, S)``, or images, once; with ``copies``, where a model can copy
+    words that it does not know. ``step`` takes the last tokens ``(B,)`` and gives log-probabilities ``(B, N)``
     of the next (nats), the state after, and the weights ``(B, S)`` with which the next token is
     written. A state is a tree that ``select`` can take rows of.
     """
 
-    def begin(self, source: Tensor, lengths: Tensor) -> Any: ...
-    def step(self, tokens: Tensor, state: Any) -> tuple[Tensor, Any, Tensor]: ...
+    def begin(self, source: Tensor, lengths: Tensor, /) -> Any: ...
+    def step(self, tokens: Tensor, state: Any, /) -> tuple[Tensor, Any, Tensor]: ...
 
 
 def begun(model: Any, source: Tensor, lengths: Tensor, copies: Any) -> Any:

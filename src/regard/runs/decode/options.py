@@ -23,10 +23,9 @@ class Search:
         temperature: of the distribution: below 1 sharper, above 1 flatter.
         top_k: draw from so many likeliest tokens; null: from all.
         top_p: draw from the fewest likeliest tokens that together have this probability.
-        max_length: tokens that a text has at most; null: 2 · the source's tokens + 20.
+        max_length: tokens that a text has at most; null: 2 · the source's tokens (of an image:
+            its places) + 20.
         seed: of what is drawn; the same source and seed give the same texts in any batch.
-        replace_unknown: write in place of an unknown token the source's token with the largest
-            weight.
 
     Raises:
         RangeError: a number outside its range, or an option that could have no effect.
@@ -49,7 +48,6 @@ class Search:
     top_p: float = 1.0
     max_length: int | None = None
     seed: int = 0
-    replace_unknown: bool = False
 
     def __post_init__(self) -> None:
         for name in ("beam", "n_best", "top_k", "max_length"):

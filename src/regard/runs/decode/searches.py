@@ -19,7 +19,7 @@ from regard.runs.decode.states import select
 @torch.inference_mode()
 def search(
     model: Decoder,
-    source: Int[Tensor, "B S"],
+    source: Int[Tensor, "B ..."],
     lengths: Int[Tensor, " B"],
     search: Search,
     copies: Any = None,
@@ -31,8 +31,9 @@ def search(
 
     Args:
         model: what says, step by step, which token comes next; see ``Decoder``.
-        source: tokens, padded.
-        lengths: how many tokens each row has.
+        source: tokens, padded; or what else the model's ``begin`` reads, such as images
+            ``(B, C, S, S)``.
+        lengths: how many tokens each row has; of images, places.
         search: what is looked for.
         copies: words that the model may copy, handed on to its ``begin``.
     """
@@ -58,7 +59,7 @@ def search(
 @torch.inference_mode()
 def greedy(
     model: Decoder,
-    source: Int[Tensor, "B S"],
+    source: Int[Tensor, "B ..."],
     lengths: Int[Tensor, " B"],
     max_length: int,
     copies: Any = None,
@@ -67,9 +68,10 @@ def greedy(
 
     Cost: one step of the model a token of the longest result, with the rows that have not ended.
     """
-    tokens, total = source.new_zeros((len(lengths), 0)), torch.zeros(len(lengths))
+    tokens, total = lengths.new_zeros((len(lengths), 0)), torch.zeros(len(lengths))
     if not len(lengths) or max_length < 1:
-        return Decoded(tokens, total, torch.zeros(*tokens.shape, source.shape[1]))
+        width = int(lengths.max()) if len(lengths) else 0
+        return Decoded(tokens, total, torch.zeros(*tokens.shape, width))
     state = begun(model, source, lengths, copies)
     history, ends = followed(model, state, torch.full_like(lengths, max_length), likeliest)
     paths = [history.path(end) for end in ends]
@@ -82,6 +84,8 @@ def greedy(
 
 
 def _sampled(source: Tensor, sizes: list[int], limits: list[int], search: Search) -> Choice:
+    if source.ndim > 2:  # images: all of it is theirs
+        source, sizes = source.flatten(1), [source[0].numel()] * len(source)
     own = [row[:size] for row, size in zip(source.tolist(), sizes, strict=True)]
     uniform = numbers_to_draw_by(own, limits, search).to(source.device)
 
