@@ -71,8 +71,9 @@ def read(path: str, config: CaptionsConfig) -> CaptionedRows:
             out is.
         MissingExtra: Pillow is not installed.
 
-    Cost: 1 to 10 ms an image, with a bar on standard error where that is a terminal; 3 bytes of
-    disk a pixel (of grey, 1); in memory, the captions and 0.5 kB an image.
+    Cost: about 6 ms a JPEG of 640 by 480 pixels and 20 ms one of 4000 by 3000, with a bar on
+    standard error where that is a terminal; ``size``² · 3 bytes of disk an image (of grey, a third
+    of it); in memory, the captions and 0.6 kB an image.
     """
     problems = Problems(files.name(path), skip=config.on_error == "skip")
     folder = _folder(path, config)

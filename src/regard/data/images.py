@@ -71,6 +71,8 @@ def read(path: Path, *, size: int | None, color: bool) -> UInt8[np.ndarray, "H W
     except Image.DecompressionBombError:
         raise DataError(f"{path}: {_too_large('far more')}") from None
     except Exception as error:  # broken files make Pillow raise nearly anything
+        if isinstance(error, OSError) and error.strerror:  # the system's, and not Pillow's
+            raise DataError(f"{path}: {error.strerror}") from None
         why = str(error) or type(error).__name__
         raise DataError(f"{path}: a broken image, or not all of one: {why}") from None
 

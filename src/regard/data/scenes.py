@@ -46,7 +46,7 @@ def scenes(config: CaptionsConfig) -> Splits[Captioned]:
     Raises:
         MissingExtra: scikit-learn is not installed.
 
-    Cost: 1 second for these sizes, and 40 bytes a scene; a scene's pixels, 30 µs.
+    Cost: half a second for these sizes, and 40 bytes a scene; its pixels, 40 µs when asked for.
 
     >>> parts = scenes(CaptionsConfig(train=5))
     >>> parts.train[0].caption
