@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from published import classification, looking, translation
+from published import captioning, classification, looking, translation
 from published.training import Bench
 
 Result = dict[str, Any]
@@ -63,5 +63,12 @@ PARTS: dict[str, Part] = {
         looking.page,
         looking.claims,
         looking.drawings,
+    ),
+    "captions": Part(
+        "Captions of scenes",
+        captioning.captions,
+        captioning.page,
+        captioning.claims,
+        captioning.drawings,
     ),
 }

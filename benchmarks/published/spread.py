@@ -33,6 +33,23 @@ def gain(ours: Sequence[float], theirs: Sequence[float]) -> dict[str, Any]:
     return spread([one - other for one, other in zip(ours, theirs, strict=True)])
 
 
+def share(right: int, count: int) -> dict[str, Any]:
+    """A share with its 95% interval, Wilson's of 1927.
+
+    >>> {name: round(value, 3) for name, value in share(95, 100).items()}
+    {'mean': 0.95, 'low': 0.888, 'high': 0.978}
+    """
+    from scipy import stats
+
+    times = float(stats.norm.ppf(0.5 + SHARE / 2)) ** 2
+    mean = right / count
+    middle = (mean + times / (2 * count)) / (1 + times / count)
+    reach = math.sqrt(times * (mean * (1 - mean) + times / (4 * count)) / count)
+    reach /= 1 + times / count
+    low, high = max(middle - reach, 0.0), min(middle + reach, 1.0)
+    return {"mean": mean, "low": low, "high": high}
+
+
 def percent(found: dict[str, Any], *, signed: bool = False) -> str:
     """A share with its interval, in percent.
 

@@ -17,23 +17,29 @@ from machine import machine
 
 ROOT = Path(__file__).parents[2]
 PACKAGES = ("lightning", "sacrebleu", "scikit-learn", "sentencepiece")
+BEGUN = "runs/results"
+"""Where a command that can be typed finds the runs of this module."""
+
 Option = str | int | float | bool | None
 
 
 @dataclass(frozen=True)
 class Order:
-    """One ``regard train``: where its run folder goes, and every option that is not the default."""
+    """One ``regard train``: where its run folder goes, every option that is not the default, and
+    the name of the order whose weights it begins with."""
 
     name: str
     system: str
     source: str
     options: Mapping[str, Option] = field(default_factory=dict)
+    init: str | None = None
 
     @property
     def words(self) -> list[str]:
         """The words behind ``regard``, without the run folder."""
         options = [f"--{name}={_text(value)}" for name, value in self.options.items()]
-        return ["train", self.system, self.source, *options]
+        begun = [] if self.init is None else [f"--init={BEGUN}/{self.init}"]
+        return ["train", self.system, self.source, *begun, *options]
 
     @property
     def command(self) -> str:
@@ -119,7 +125,8 @@ class Bench:
         start = time.perf_counter()
         # What is there and no run is not overwritten: regard refuses.
         place = ["--run", str(folder), "--overwrite", "--trainer.enable_progress_bar=false"]
-        self._run([*order.words, *place], order.name)
+        words = [word.replace(f"--init={BEGUN}", f"--init={self.runs}") for word in order.words]
+        self._run([*words, *place], order.name)
         seconds = time.perf_counter() - start
         lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         content = {
@@ -162,7 +169,10 @@ class Bench:
         log = self.runs / f"{name}.log"
         with log.open("w", encoding="utf-8") as file:
             command = [sys.executable, "-m", "regard.cli", *words]
-            code = subprocess.run(command, stdout=file, stderr=subprocess.STDOUT).returncode
+            # Config files are named from the root.
+            code = subprocess.run(
+                command, stdout=file, stderr=subprocess.STDOUT, cwd=ROOT
+            ).returncode
         if code:
             end = log.read_text(encoding="utf-8", errors="replace")[-2000:]
             raise RuntimeError(f"regard {' '.join(words)} ended with {code}:\n{end}")

@@ -25,12 +25,20 @@ class CaptionBatch(NamedTuple):
 
 
 class CaptionEncoding(NamedTuple):
-    """How captioned images become numbers: the words, and the images' pixels a side and channels
-    (1 or 3)."""
+    """How captioned images become numbers: the words, the images' pixels a side and channels (1 or
+    3), and the words of the longest caption to learn from."""
 
     words: Vocabulary
     size: int
     channels: int
+    longest: int = 50
+
+    @staticmethod
+    def of(examples: Sequence[Captioned], words: Vocabulary) -> "CaptionEncoding":
+        """The encoding of examples to learn from, whose images are all of one size."""
+        size, _, channels = examples[0].image.pixels.shape
+        longest = max(len(words.split(example.caption)) for example in examples)
+        return CaptionEncoding(words, size, channels, longest)
 
     def images(self, pictures: Iterable[Picture]) -> UInt8[Tensor, "B C S S"]:
         """The pixels of pictures.
@@ -60,7 +68,7 @@ class CaptionEncoding(NamedTuple):
         return len(self.words.encode(example.caption)) + 1
 
     def to_json(self) -> dict[str, Any]:
-        return {"words": self.words.to_json(), "size": self.size, "channels": self.channels}
+        return {**self._asdict(), "words": self.words.to_json()}
 
     @staticmethod
     def from_json(stored: dict[str, Any]) -> "CaptionEncoding":
@@ -70,7 +78,7 @@ class CaptionEncoding(NamedTuple):
             DataError: it describes none.
         """
         try:
-            size, channels = int(stored["size"]), int(stored["channels"])
-            return CaptionEncoding(Vocabulary.from_json(stored["words"]), size, channels)
+            numbers = (int(stored[name]) for name in ("size", "channels", "longest"))
+            return CaptionEncoding(Vocabulary.from_json(stored["words"]), *numbers)
         except (KeyError, TypeError, AttributeError):
-            raise DataError("no words, size and channels of captioned images") from None
+            raise DataError("no words and sizes of captioned images") from None

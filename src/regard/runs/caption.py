@@ -130,7 +130,8 @@ class TrainedCaptioner(Trained):
         self.model.eval()
         read = self.encoding.images(pictures)
         lengths = torch.full((len(read),), self.model.grid.places)
-        found = search(self.model, read, lengths, options or Search())
+        longest = self.encoding.longest
+        found = search(self.model, read, lengths, options or Search(), longest=longest)
         return [
             Caption(picture.name, picture.pixels, tuple(map(self._told, row)))
             for picture, row in zip(pictures, found, strict=True)
@@ -168,7 +169,8 @@ class TrainedCaptioner(Trained):
 
     def sections(self, examples: Sequence[Captioned], search: Any = None) -> list[page.Section]:
         """The report's first captions that are no reference, beside the first reference."""
-        asked = scores_of_captions.questions(examples)[: 10 * MISTAKES]
+        lower_case = self.encoding.words.lower_case
+        asked = scores_of_captions.questions(examples, lower_case=lower_case)[: 10 * MISTAKES]
         found = self.answers([one.image for one in asked], search or Search())
         wrong = [
             (answer.name, answer.caption, question.references[0])

@@ -20,7 +20,8 @@ examples:
   regard train captioner captions.tsv --data.images photos
   regard train captioner captions.json --data.size 128 --data.min_count 5
   regard train captioner captions.tsv --model.encoder mypackage.vision:Backbone
-  regard train captioner --model.attention hard --init runs/captioner-digits --run runs/hard
+  regard train captioner --init runs/captioner-digits --run runs/hard --model.attention hard \\
+      --model.doubly_stochastic null
   regard train captioner --config run/config.yaml --run runs/again
 """
 
@@ -66,8 +67,7 @@ class CaptionerSystem(System):
     def encoding(
         self, splits: Splits[Captioned], data: CaptionsConfig, model: Config
     ) -> CaptionEncoding:
-        height, _, channels = splits.train[0].image.pixels.shape
-        return CaptionEncoding(data.vocabulary_of(splits.train), height, channels)
+        return CaptionEncoding.of(splits.train, data.vocabulary_of(splits.train))
 
     def stored(self, content: dict[str, Any]) -> CaptionEncoding:
         return CaptionEncoding.from_json(content)

@@ -23,8 +23,8 @@ class Search:
         temperature: of the distribution: below 1 sharper, above 1 flatter.
         top_k: draw from so many likeliest tokens; null: from all.
         top_p: draw from the fewest likeliest tokens that together have this probability.
-        max_length: tokens that a text has at most; null: 2 · the source's tokens (of an image:
-            its places) + 20.
+        max_length: tokens that a text has at most; null: 2 · the source's tokens + 20 (of an image:
+            2 · the longest caption learned from + 20).
         seed: of what is drawn; the same source and seed give the same texts in any batch.
 
     Raises:

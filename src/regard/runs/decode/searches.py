@@ -23,6 +23,8 @@ def search(
     lengths: Int[Tensor, " B"],
     search: Search,
     copies: Any = None,
+    *,
+    longest: int | None = None,
 ) -> list[list[Hypothesis]]:
     """For each source, what it may have become: ``search.n_best`` hypotheses.
 
@@ -36,11 +38,13 @@ def search(
         lengths: how many tokens each row has; of images, places.
         search: what is looked for.
         copies: words that the model may copy, handed on to its ``begin``.
+        longest: tokens by which a text's limit is set, where those of its source say nothing of it;
+            None: those of its source.
     """
     if not len(lengths):
         return []
     sizes = lengths.tolist()
-    limits = [search.limit(size) for size in sizes]
+    limits = [search.limit(size if longest is None else longest) for size in sizes]
     state = begun(model, source, lengths, copies)
     if search.beam > 1:
         history, ends = beam_search(model, state, lengths, limits, search)
