@@ -50,6 +50,8 @@ def evaluate(options: Namespace) -> int:
         trained = load(path)
         data = system.data(**run.config["data"])
         examples = system.read(options.source, data, stored_encoding(run))
+        for note in getattr(examples, "notes", ()):
+            print(f"note: {note}", file=sys.stderr)
         scores = trained.evaluate(examples, search)
         rows = trained.table(scores)
     else:

@@ -78,7 +78,10 @@ class CaptionEncoding(NamedTuple):
             DataError: it describes none.
         """
         try:
-            numbers = (int(stored[name]) for name in ("size", "channels", "longest"))
-            return CaptionEncoding(Vocabulary.from_json(stored["words"]), *numbers)
-        except (KeyError, TypeError, AttributeError):
+            numbers = [int(stored[name]) for name in ("size", "channels", "longest")]
+            if min(numbers) < 1 or numbers[1] not in (1, 3):
+                raise ValueError
+            words = stored["words"]
+        except (KeyError, TypeError, ValueError):
             raise DataError("no words and sizes of captioned images") from None
+        return CaptionEncoding(Vocabulary.from_json(words), *numbers)

@@ -21,7 +21,7 @@ examples:
   regard train captioner captions.json --data.size 128 --data.min_count 5
   regard train captioner captions.tsv --model.encoder mypackage.vision:Backbone
   regard train captioner --init runs/captioner-digits --run runs/hard --model.attention hard \\
-      --model.doubly_stochastic null
+     
   regard train captioner --config run/config.yaml --run runs/again
 """
 
@@ -50,7 +50,6 @@ class CaptionerSystem(System):
             "training.learning_rate": 2e-3,
             "model.channels": (24, 48, 96, 128),
             "model.hidden": 192,
-            "model.doubly_stochastic": 0.1,
         },
     }
 

@@ -31,24 +31,26 @@ class Asked(NamedTuple):
     references: tuple[str, ...]
 
 
-def questions(examples: Sequence[Captioned]) -> list[Asked]:
-    """One for each different image, in the order of the first; its captions, each once."""
+def questions(examples: Sequence[Captioned], *, lower_case: bool = False) -> list[Asked]:
+    """One for each different image, in the order of the first; its captions, each once, in lower
+    case if the model's words are: it could not write them otherwise."""
     known: defaultdict[Picture, dict[str, None]] = defaultdict(dict)
     for example in examples:
-        known[example.image][example.caption] = None
+        caption = example.caption.lower() if lower_case else example.caption
+        known[example.image][caption] = None
     return [Asked(image, tuple(captions)) for image, captions in known.items()]
 
 
 def evaluate(trained: TrainedCaptioner, examples: Sequence[Captioned], search: Search) -> Scores:
     """Scores on captioned images. An image with several captions is captioned once, and compared
-    with all of them.
+    with all of them; in lower case, if the model's words are.
 
     Returns:
         ``captions``, ``images``, ``loss`` (nats a word), ``exact_match`` (share of images whose
         caption is a reference to the last character), ``bleu`` and ``chrf`` (0 … 100); and where
         the regions of words are known, ``pointing`` and ``pointing_chance``.
     """
-    asked = questions(examples)
+    asked = questions(examples, lower_case=trained.encoding.words.lower_case)
     found = trained.answers([question.image for question in asked], search)
     scores: Scores = {
         "captions": float(len(examples)),

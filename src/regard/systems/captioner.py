@@ -17,10 +17,10 @@ from regard.nn.source import Source
 from regard.nn.xu import Annotated, XuDecoder, XuState, doubly_stochastic_loss
 from regard.scores import canonical
 from regard.systems.captioner_config import Config
-from regard.systems.captioner_encoder import Grid, annotations_of, encoder_of, grid_of
+from regard.systems.captioner_encoder import Grid, annotations_of, encoder_of, grid_of, warped
 from regard.systems.loss import Loss
-from regard.systems.reinforce import reinforced
 from regard.systems.nats import nats_of
+from regard.systems.reinforce import reinforced
 
 __all__ = ["Captioner", "Config", "State"]
 
@@ -104,7 +104,7 @@ class Captioner(nn.Module):
             assert written.weights is not None
             weight = self.config.doubly_stochastic
             penalty = doubly_stochastic_loss(written.weights, steps)
-            total = total + (1.0 if weight is None else weight) * penalty.sum()
+            total = total + (0.1 if weight is None else weight) * penalty.sum()
         if self.training and written.chance is not None:
             total = total + reinforced(self.decoder.attention, nats, where, written.chance, real)
         return Loss(total, steps.sum().to(total.dtype))
@@ -133,7 +133,10 @@ class Captioner(nn.Module):
         return self.decoder.whole(embedded, self._annotated(batch.images))
 
     def _annotated(self, images: Tensor) -> Annotated:
-        grid = self.encoder(images.to(self.places.dtype) / 255)
+        images = images.to(self.places.dtype) / 255
+        if self.training and self.config.warp:
+            images = warped(images, self.config.warp)
+        grid = self.encoder(images)
         return Annotated(self.dropout(annotations_of(grid) + self.places))
 
     def _embedded(self, tokens: Tensor) -> Tensor:

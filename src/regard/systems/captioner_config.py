@@ -30,7 +30,8 @@ class Config:
         score: how the state is matched with a place: any score of ``nn.LearnedScore``; null:
             additive, as in the paper.
         normalizer: of soft attention, how scores become weights; null: softmax.
-        doubly_stochastic: of soft attention, λ of Σ_i (1 − Σ_t α_ti)², in training; null: 1.
+        doubly_stochastic: of soft attention, λ of Σ_i (1 − Σ_t α_ti)², in training; null: 0.1
+            (the paper leaves it open, its authors' code has 1).
         expectation: of hard attention, the probability with which a caption takes the weights for
             the drawn place in training; null: ½.
         reward_weight: of hard attention, λ_r of REINFORCE; null: 1.
@@ -38,11 +39,13 @@ class Config:
         encoder: "convolutional", or PACKAGE.MODULE:NAME of your own, called without arguments: it
             gives a module that makes a grid of features (B, F, rows, columns) of images
             (B, channels, size, size) from 0 to 1.
-        channels: of the convolutional encoder, features of each layer; the image is halved behind
-            all but the last.
+        channels: of the convolutional encoder, features of each layer.
+        halvings: how many of these layers, from the first, halve the image; null: all but the last.
         positions: whether each place has a learned vector that says where it is.
         embedding: features of a word's vector.
         hidden: features of the state.
+        warp: in training, images are turned (radians), sheared and stretched at random, each by so
+            much at most.
         dropout: probability with which a feature is dropped, in training.
         label_smoothing: share of the truth that is spread over all words, in training.
     """
@@ -56,11 +59,18 @@ class Config:
     entropy_weight: float | None = None
     encoder: str = BUILT_IN
     channels: tuple[int, ...] = (32, 64, 128, 128)
+    halvings: int | None = None
     positions: bool = True
     embedding: int = 64
     hidden: int = 256
+    warp: float = 0.0
     dropout: float = 0.0
     label_smoothing: float = 0.0
+
+    @property
+    def halved(self) -> int:
+        """How often the convolutional encoder halves an image."""
+        return len(self.channels) - 1 if self.halvings is None else self.halvings
 
     def __post_init__(self) -> None:
         """Raises:
@@ -73,7 +83,12 @@ class Config:
                 raise RangeError(f"model.{name} is at least 1: {getattr(self, name)}")
         if not self.channels or min(self.channels) < 1:
             raise RangeError(f"model.channels are one number or more, at least 1: {self.channels}")
-        for name in ("dropout", "label_smoothing"):
+        if self.halvings is not None and not 0 <= self.halvings <= len(self.channels):
+            raise RangeError(
+                f"model.halvings is from 0 to {len(self.channels)}, the layers of model.channels: "
+                f"{self.halvings}"
+            )
+        for name in ("warp", "dropout", "label_smoothing"):
             if not 0 <= getattr(self, name) < 1:
                 raise RangeError(f"model.{name} is a share below 1: {getattr(self, name)}")
         for name in ("doubly_stochastic", "reward_weight", "entropy_weight"):

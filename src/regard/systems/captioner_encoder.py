@@ -4,6 +4,7 @@ import importlib
 from typing import NamedTuple
 
 import torch
+import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor, nn
 
@@ -25,10 +26,10 @@ class Grid(NamedTuple):
 
 
 class Convolutions(nn.Sequential):
-    """Layers of 3×3 convolutions, each with batch normalisation and ReLU; all but the last halve
-    the image, by the largest of 2×2, before what is left is normalised.
+    """Layers of 3×3 convolutions, each with batch normalisation and ReLU; the first n halve the
+    image, by the largest of 2×2, before what is left is normalised.
 
-    Of an image of S × S pixels and n layers the grid has S/2ⁿ⁻¹ × S/2ⁿ⁻¹ places.
+    Of an image of S × S pixels the grid has S/2ⁿ × S/2ⁿ places.
 
     Source:  Simonyan and Zisserman 2015 (arXiv:1409.1556), whose features the paper takes; Ioffe
              and Szegedy 2015 (arXiv:1502.03167)
@@ -36,16 +37,17 @@ class Convolutions(nn.Sequential):
     Args:
         channels: of the image.
         features: of each layer.
+        halvings: n.
 
-    >>> Convolutions(1, (4, 8))(torch.zeros(2, 1, 16, 16)).shape
+    >>> Convolutions(1, (4, 8), 1)(torch.zeros(2, 1, 16, 16)).shape
     torch.Size([2, 8, 8, 8])
     """
 
-    def __init__(self, channels: int, features: tuple[int, ...]) -> None:
+    def __init__(self, channels: int, features: tuple[int, ...], halvings: int) -> None:
         layers: list[nn.Module] = []
-        for number, size in enumerate(features, 1):
+        for number, size in enumerate(features):
             layers.append(nn.Conv2d(channels, size, 3, padding=1, bias=False))
-            if number < len(features):
+            if number < halvings:
                 # Before the rest, which is then of a quarter of the pixels: half the time on a CPU.
                 layers.append(nn.MaxPool2d(2))
             layers += [nn.BatchNorm2d(size), nn.ReLU(inplace=True)]
@@ -67,13 +69,12 @@ def encoder_of(config: Config, channels: int, size: int) -> nn.Module:
         RangeError: images that are too small for so many halvings.
     """
     if config.encoder == BUILT_IN:
-        halvings = len(config.channels) - 1
-        if size >> halvings < 1:
+        if size >> config.halved < 1:
             raise RangeError(
-                f"an image of {size} pixels a side cannot be halved {halvings} times: give "
-                "model.channels fewer layers, or images more pixels (data.size)"
+                f"an image of {size} pixels a side cannot be halved {config.halved} times: lower "
+                "model.halvings, or give images more pixels (data.size)"
             )
-        return Convolutions(channels, config.channels)
+        return Convolutions(channels, config.channels, config.halved)
     module, _, name = config.encoder.partition(":")
     try:
         made = getattr(importlib.import_module(module), name)()
@@ -110,6 +111,21 @@ def grid_of(encoder: nn.Module, channels: int, size: int) -> Grid:
         )
     _, features, rows, columns = made.shape
     return Grid(rows, columns, features)
+
+
+def warped(images: Float[Tensor, "B C S S"], most: float) -> Float[Tensor, "B C S S"]:
+    """Images, each turned by an angle (radians), sheared and stretched, all drawn evenly from
+    −``most`` to ``most``; what comes in from outside is black."""
+    angle, shear, wide, high = (
+        (2 * torch.rand(4, len(images), device=images.device) - 1) * most
+    ).to(images.dtype)
+    cos, sin, none = angle.cos(), angle.sin(), torch.zeros_like(angle)
+    rows = [
+        torch.stack([cos * (1 + wide), shear - sin, none], -1),
+        torch.stack([sin, cos * (1 + high), none], -1),
+    ]
+    places = F.affine_grid(torch.stack(rows, 1), list(images.shape), align_corners=False)
+    return F.grid_sample(images, places, align_corners=False)
 
 
 def annotations_of(grid: Float[Tensor, "B F R C"]) -> Float[Tensor, "B K F"]:

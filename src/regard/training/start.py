@@ -226,7 +226,8 @@ def _yaml(options: dict[str, Any]) -> str:
 
 
 def _check_unchanged(run: Run, options: dict[str, Any]) -> None:
-    stored = run.config
+    # As a file would keep them, for which a tuple is a list.
+    stored, options = run.config, yaml.safe_load(_yaml(options))
     for part in ("source", "data", "model", "training"):
         if stored[part] != options[part]:
             raise RunError(

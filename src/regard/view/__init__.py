@@ -4,6 +4,10 @@
     terminal    the heatmap as text, for a terminal
     svg         the heatmap, and curves of a training run, as SVG text
     page        one self-contained HTML page of sections, tables and figures, and its writing
+    overlay     an image, and for each word where it was looked at: SVG and text; overlay_picture: files
+    walk        DRAW's windows over an image, step by step; walk_picture, walk_terminal
+    shading     a text whose words are shaded by their weights; shading_picture: files
+    png         pixels as a PNG, for pages and drawings
     picture     the heatmap as a PNG, through matplotlib (``pip install 'regard[view]'``)
     colors      the colour map of weights and the colours of curves
     characters  tokens nobody could see, shown; text made safe for XML; widths in a terminal

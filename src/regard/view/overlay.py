@@ -56,17 +56,18 @@ class Overlay:
             raise KindError(f"an image's pixels are bytes, 0 … 255, not {self.pixels.dtype}")
         if self.pixels.ndim != 3 or self.pixels.shape[2] not in (1, 3) or not self.pixels.size:
             raise ShapeError(f"pixels are (H, W, 1) or (H, W, 3); given {self.pixels.shape}")
-        if self.weights.ndim != 3 or len(self.weights) != len(self.words):
+        shape = self.weights.shape
+        if len(shape) != 3 or shape[0] != len(self.words) or 0 in shape[1:]:
             raise ShapeError(
                 f"weights must be (T, R, C), one grid for each of {len(self.words)} words; given "
-                f"{self.weights.shape}"
+                f"{shape}"
             )
 
     def strongest(self, word: int) -> tuple[int, int] | None:
         """Row and column of the place that a word looked at most: the first of equals; None where
         no place has a number."""
         grid = self.weights[word]
-        if not grid.size or np.isnan(grid).all():
+        if np.isnan(grid).all():
             return None
         row, column = divmod(int(np.nanargmax(grid)), grid.shape[1])
         return row, column

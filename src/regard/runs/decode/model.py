@@ -13,9 +13,9 @@ class Decoder(Protocol):
     """A model that says, step by step, what comes next.
 
     ``begin`` reads sources ``(B, S)``, or images, once; with ``copies``, where a model can copy
-    words that it does not know. ``step`` takes the last tokens ``(B,)`` and gives log-probabilities ``(B, N)``
-    of the next (nats), the state after, and the weights ``(B, S)`` with which the next token is
-    written. A state is a tree that ``select`` can take rows of.
+    words that it does not know. ``step`` takes the last tokens ``(B,)`` and gives log-probabilities
+    ``(B, N)`` of the next (nats), the state after, and the weights ``(B, S)`` with which the next
+    token is written. A state is a tree that ``select`` can take rows of.
     """
 
     def begin(self, source: Tensor, lengths: Tensor, /) -> Any: ...
