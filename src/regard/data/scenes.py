@@ -8,7 +8,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 
 from regard.data.captioned import Box, Captioned, CaptionsConfig
-from regard.data.digits import WORDS, digits
+from regard.data.digits import WORDS, digits, enlarged
 from regard.data.picture import Picture
 from regard.data.scenes_drawn import CANVAS, SIZES, Drawn, draw
 from regard.data.splits import Splits
@@ -142,22 +142,5 @@ def pixels(part: str, scene: Sequence[Digit]) -> UInt8[np.ndarray, "64 64 1"]:
 
 @cache
 def scaled(part: str, image: int, side: int) -> UInt8[np.ndarray, "side side"]:
-    """An image of a digit at another size, bilinear; in whole numbers, so that it is the same on
-    every machine. All of them together are 7 MiB."""
-    weights = _bilinear(side)
-    small = getattr(digits(), part).images[image].astype(np.int64)
-    total = (2 * side) ** 2
-    return ((weights @ small @ weights.T + total // 2) // total).astype(np.uint8)
-
-
-@cache
-def _bilinear(side: int, source: int = 8) -> Int[np.ndarray, "side source"]:
-    """What each of ``side`` pixels takes of ``source`` pixels, in parts of ``2 * side``."""
-    weights = np.zeros((side, source), np.int64)
-    for i in range(side):
-        # The centre of pixel i, in parts of 2 * side pixels of the source, from its first centre.
-        at = (2 * i + 1) * source - side
-        low, part = divmod(at, 2 * side)
-        weights[i, max(low, 0)] += 2 * side - part
-        weights[i, min(low + 1, source - 1)] += part
-    return weights
+    """An image of a digit at another size. All of them together are 7 MiB."""
+    return enlarged(getattr(digits(), part).images[image], side)

@@ -20,8 +20,7 @@ examples:
   regard train captioner captions.tsv --data.images photos
   regard train captioner captions.json --data.size 128 --data.min_count 5
   regard train captioner captions.tsv --model.encoder mypackage.vision:Backbone
-  regard train captioner --init runs/captioner-digits --run runs/hard --model.attention hard \\
-     
+  regard train captioner --init runs/captioner-digits --run runs/hard --model.attention hard
   regard train captioner --config run/config.yaml --run runs/again
 """
 

@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from regard.data.splits import Splits, fingerprint
-from regard.errors import DataError, RunError
+from regard.errors import DataError, RegardError, RunError
 from regard.runs import report
 from regard.runs.folder import Run
 from regard.runs.system import SYSTEMS, Encoding, Scores, System, Trained, named
@@ -52,6 +52,8 @@ def load(path: Path) -> Trained:
     try:
         model = system.build(system.model(**run.config["model"]), encoding)
         model.load_state_dict(weights)
+    except RegardError as error:  # such as an encoder of the user's that is not there any more
+        raise RunError(f"{path}: its model cannot be made: {error}") from None
     except (KeyError, TypeError, RuntimeError) as error:
         raise RunError(f"{path}: its files do not belong together: {error}") from None
     return system.trained(model.eval(), encoding)
