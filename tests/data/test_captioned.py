@@ -1,8 +1,8 @@
 import pytest
 
-from regard.data.captioned import Box, Captioned, CaptionsConfig
+from regard.data.captioned import Captioned, CaptionsConfig
 from regard.data.captions import BUILTIN, PRESETS, load, read
-from regard.data.picture import Picture
+from regard.data.picture import Box, Picture
 from regard.errors import DataError, RangeError
 
 

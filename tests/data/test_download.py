@@ -1,5 +1,6 @@
 """Downloads, from a real server on this machine: all of a file that is meant, or nothing."""
 
+import gzip
 import hashlib
 import io
 import json
@@ -7,6 +8,7 @@ import threading
 import zipfile
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 
@@ -26,20 +28,24 @@ def zipped(texts: dict[str, bytes]) -> bytes:
 
 
 class Home(BaseHTTPRequestHandler):
-    """Serves ``content`` at ``/sets/a+set.zip``, and sends no more than ``sent`` bytes of it."""
+    """Serves ``content`` at ``/sets/a+set.zip``, and ``files`` under ``/sets/``; sends no more than
+    ``sent`` bytes of each."""
 
     content, sent = b"", 10**9
+    files: dict[str, bytes]
     asked: list[str]
 
     def do_GET(self) -> None:
         self.asked.append(self.path)
-        if self.path != "/sets/a+set.zip":
+        files = {"a+set.zip": self.content} | self.files
+        found = files.get(self.path.removeprefix("/sets/"))
+        if found is None or not self.path.startswith("/sets/"):
             self.send_error(404)
             return
         self.send_response(200)
-        self.send_header("Content-Length", str(len(self.content)))
+        self.send_header("Content-Length", str(len(found)))
         self.end_headers()
-        self.wfile.write(self.content[: self.sent])
+        self.wfile.write(found[: self.sent])
 
     def log_message(self, format: str, *args: object) -> None:
         assert self.headers["User-Agent"].startswith("Mozilla")
@@ -49,6 +55,8 @@ class Home(BaseHTTPRequestHandler):
 def home(tmp_path, monkeypatch):
     class Own(Home):
         content, asked = zipped(TEXTS), []
+        # Packed in another way than the member's checksum was made: it is of the content.
+        files: ClassVar = {f"{name}.gz": gzip.compress(text, 1) for name, text in TEXTS.items()}
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Own)
     thread = threading.Thread(target=server.serve_forever, args=[0.01])
@@ -60,7 +68,12 @@ def home(tmp_path, monkeypatch):
     url = f"http://127.0.0.1:{server.server_port}/sets/a+set.zip"
     made = Set(url, members, members, "CC0", "nobody")
     free = made._replace(members=tuple(member._replace(sha256=None) for member in members))
-    monkeypatch.setattr(download, "SETS", {"known": made, "free": free})
+    packed = tuple(
+        Member(f"{name}.gz", hashlib.sha256(text).hexdigest(), "a_set", content=True)
+        for name, text in TEXTS.items()
+    )
+    files = Set(url.removesuffix("a+set.zip"), packed, packed, "CC0", "nobody")
+    monkeypatch.setattr(download, "SETS", {"known": made, "free": free, "files": files})
     monkeypatch.setattr(download, "RETRIES", 0)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     for name in ("REGARD_DATA", "REGARD_MIRROR", "http_proxy", "HTTP_PROXY"):
@@ -205,3 +218,64 @@ def test_a_cache_that_cannot_be_written(home, tmp_path):
         fetch("known")
     with pytest.raises(UnknownName, match="no data set .* is called 'other': .* known, free"):
         fetch("other")
+
+
+def test_files_without_an_archive(home, tmp_path):
+    paths = fetch("files")
+    assert {path.name: gzip.decompress(path.read_bytes()) for path in paths} == {
+        f"{name}.gz": text for name, text in TEXTS.items()
+    }
+    assert fetch("files") == paths
+    assert home.asked == ["/sets/first.txt.gz", "/sets/second.txt.gz"]
+    sums = {f"{name}.gz": hashlib.sha256(text).hexdigest() for name, text in TEXTS.items()}
+    assert about("files")["sha256"] == sums
+    paths[1].write_bytes(gzip.compress(b"other"))
+    found = hashlib.sha256(b"other").hexdigest()
+    with pytest.raises(DataError, match=f"the SHA-256 of its content is {found}, and it should"):
+        fetch("files")
+    paths[1].write_bytes(paths[0].read_bytes()[:-9])
+    with pytest.raises(DataError, match=r"second.txt.gz is not a whole .gz file"):
+        fetch("files")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (
+            gzip.compress(b"other"),
+            f"second.txt.gz has another second.txt.gz than is meant: .*"
+            f"{hashlib.sha256(b'other').hexdigest()}, and it should be "
+            f"{hashlib.sha256(TEXTS['second.txt']).hexdigest()}",
+        ),
+        (gzip.compress(TEXTS["second.txt"])[:-9], r"/sets/second.txt.gz is not a whole .gz file"),
+        (b"<html>", r"/sets/second.txt.gz is not a whole .gz file"),
+    ],
+)
+def test_a_wrong_file_leaves_nothing_of_any(home, tmp_path, monkeypatch, content, message):
+    monkeypatch.setattr(home, "files", home.files | {"second.txt.gz": content})
+    with pytest.raises(DataError, match=message):
+        fetch("files")
+    assert left(tmp_path) == []
+
+
+def test_files_whose_connection_is_cut(home, tmp_path, monkeypatch):
+    long = home.files | {"second.txt.gz": bytes(100_000)}
+    monkeypatch.setattr(home, "files", long)
+    home.sent = 10_000
+    with pytest.raises(DataError, match=r"second.txt.gz cannot be downloaded .*"
+                       r"has first.txt.gz and second.txt.gz"):  # fmt: skip
+        fetch("files")
+    assert left(tmp_path) == []
+
+
+def test_files_of_a_mirror_and_of_a_folder(home, tmp_path, monkeypatch):
+    address = download.SETS["files"].url.removesuffix("/")
+    lost = download.SETS["files"]._replace(url="http://127.0.0.1:1/sets/")
+    monkeypatch.setitem(download.SETS, "files", lost)
+    monkeypatch.setenv("REGARD_MIRROR", address)
+    assert len(fetch("files")) == 2
+    monkeypatch.setenv("REGARD_DATA", str(tmp_path))
+    (tmp_path / "a_set").mkdir()
+    for name, text in TEXTS.items():
+        (tmp_path / "a_set" / f"{name}.gz").write_bytes(gzip.compress(text))
+    assert [path.parent.name for path in fetch("files")] == ["a_set", "a_set"]

@@ -178,7 +178,7 @@ def test_an_encoder_of_the_users_own():
         ({"dropout": 1.0}, RangeError, "model.dropout is a share below 1"),
         ({"doubly_stochastic": -1.0}, RangeError, "model.doubly_stochastic is a number, 0 or more"),
         ({"expectation": 2.0, "attention": "hard"}, RangeError, "is a probability: 2.0"),
-        ({"attention": "mean", "score": "dot"}, KindError, "model.score is of model.attention=soft"),
+        ({"attention": "mean", "score": "dot"}, KindError, "model.score is of model.attention="),
         ({"attention": "hard", "normalizer": "sparsemax"}, KindError, "model.normalizer is of"),
         ({"reward_weight": 1.0}, KindError, "model.reward_weight is of model.attention=hard"),
     ],

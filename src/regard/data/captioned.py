@@ -4,29 +4,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final, Literal, NamedTuple
 
-from regard.data.picture import Picture
+from regard.data.picture import Box, Picture
 from regard.data.vocabulary import Vocabulary
 from regard.errors import RangeError
 
 SIDES: Final = (8, 1024)
 """Pixels that a side of an image may have once it is brought to its size."""
-
-
-class Box(NamedTuple):
-    """A rectangle of pixels, with its first row and column and without its last.
-
-    >>> Box(0, 10, 5, 20).holds(4, 10), Box(0, 10, 5, 20).holds(5, 10)
-    (True, False)
-    """
-
-    top: int
-    left: int
-    bottom: int
-    right: int
-
-    def holds(self, y: float, x: float) -> bool:
-        """Whether a point, ``y`` rows down and ``x`` columns in, lies within."""
-        return self.top <= y < self.bottom and self.left <= x < self.right
 
 
 class Captioned(NamedTuple):

@@ -2,7 +2,7 @@
 
 import hashlib
 from functools import cache
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 from jaxtyping import Int, UInt8
@@ -52,7 +52,7 @@ def digits() -> Parts:
         raise MissingExtra(
             "the built-in digits come with scikit-learn: pip install 'regard[image]'"
         ) from error
-    found = load_digits()
+    found: Any = load_digits()
     # 17 levels of grey, 0 … 16.
     images = (found.images * (255 / 16)).round().astype(np.uint8)
     ranks = [hashlib.sha256(image.tobytes()).hexdigest() for image in images]

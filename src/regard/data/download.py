@@ -1,5 +1,6 @@
 """Data sets from their homes: downloaded once, checked, kept in the user's cache."""
 
+import gzip
 import hashlib
 import importlib.util
 import json
@@ -9,6 +10,8 @@ import shutil
 import sys
 import tempfile
 import zipfile
+import zlib
+from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Final, NamedTuple
 
@@ -24,26 +27,46 @@ class Member(NamedTuple):
     """A file of a data set.
 
     Attributes:
-        path: in the archive.
+        path: in the archive, or under the set's address.
         sha256: of the file; None where its home changes it from time to time.
         folder: where REGARD_DATA may have it.
+        content: whether ``sha256`` is of what the file, a .gz one, unpacks to: the same content is
+            packed in other ways at other homes.
     """
 
     path: str
     sha256: str | None
     folder: str
+    content: bool = False
 
     @property
     def name(self) -> str:
         return PurePosixPath(self.path).name
+
+    def checksum(self, path: Path) -> str:
+        """SHA-256 of the file, or of what it unpacks to.
+
+        Raises:
+            DataError: it is not a whole .gz file.
+        """
+        if not self.content:
+            return checksum(path)
+        try:
+            with gzip.open(path) as file:
+                digest = hashlib.sha256()
+                while part := file.read(CHUNK):
+                    digest.update(part)
+        except (gzip.BadGzipFile, EOFError, zlib.error) as error:
+            raise DataError(f"{path} is not a whole .gz file: {error}") from None
+        return digest.hexdigest()
 
 
 class Set(NamedTuple):
     """A data set at its home.
 
     Attributes:
-        url: of the ZIP archive.
-        members: the files that are taken from it.
+        url: of the ZIP archive; if it ends in "/", the address under which the files are.
+        members: the files that are taken from there.
         local: files that REGARD_DATA may have in the place of the members, with their checksums.
         licence: under which it may be used.
         citation: what to cite.
@@ -67,6 +90,14 @@ _SENTIMENT = tuple(
             "yelp_labelled.txt",
             "c76468b7b5c6e56a0804d728345c5f84aa2142ddb214420f61cc9cfd4c00d2ea",
         ),
+    )
+)
+
+_MNIST = tuple(
+    Member(f"{name}-images-idx3-ubyte.gz", sha256, "mnist", content=True)
+    for name, sha256 in (
+        ("train", "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db"),
+        ("t10k", "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7"),
     )
 )
 
@@ -95,6 +126,16 @@ SETS: Final[dict[str, Set]] = {
             "Features, KDD 2015"
         ),
     ),
+    "mnist": Set(
+        url="https://ossci-datasets.s3.amazonaws.com/mnist/",
+        members=_MNIST,
+        local=_MNIST,
+        licence="CC BY-SA 3.0",
+        citation=(
+            "LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document "
+            "Recognition, Proceedings of the IEEE 86 (11), 1998"
+        ),
+    ),
 }
 
 
@@ -103,9 +144,9 @@ def fetch(name: str) -> tuple[Path, ...]:
 
     Looked for in this order: the folder that the environment variable REGARD_DATA names, the cache
     (``regard`` in the user's folder for caches), the home. REGARD_MIRROR is an address that is
-    asked in the place of the home: the archive is expected right under it. A file whose checksum is
-    not known beforehand is pinned: its checksum is written down beside it when it is downloaded,
-    and held against it ever after.
+    asked in the place of the home: the archive, or the files, are expected right under it. A file
+    whose checksum is not known beforehand is pinned: its checksum is written down beside it when it
+    is downloaded, and held against it ever after.
 
     Raises:
         DataError: a file is not what its checksum says (both are told), or the download failed;
@@ -125,7 +166,7 @@ def fetch(name: str) -> tuple[Path, ...]:
         if not all(map(Path.exists, found)):
             _download(wanted, folder)
         for path, member in zip(found, wanted.members, strict=True):
-            _check(path, member.sha256 or _pinned(path))
+            _check(path, member, member.sha256 or _pinned(path))
     return found
 
 
@@ -133,7 +174,9 @@ def about(name: str) -> dict[str, Any]:
     """What a report should say of a data set: its home, licence, citation, and the checksums of
     the files that ``fetch`` finds."""
     wanted = SETS[name]
-    sums = {path.name: checksum(path) for path in fetch(name)}
+    found = fetch(name)
+    members = {member.name: member for member in (*wanted.local, *wanted.members)}
+    sums = {path.name: members[path.name].checksum(path) for path in found}
     return {
         "url": wanted.url,
         "licence": wanted.licence,
@@ -161,15 +204,16 @@ def _local(wanted: Set) -> tuple[Path, ...] | None:
             for path, member in zip(paths, members, strict=True):
                 if not path.exists():
                     raise DataError(f"{path} is missing beside the other files of its set")
-                _check(path, member.sha256)
+                _check(path, member, member.sha256)
             return paths
     return None
 
 
-def _check(path: Path, expected: str | None) -> None:
-    if expected is not None and (actual := checksum(path)) != expected:
+def _check(path: Path, member: Member, expected: str | None) -> None:
+    if expected is not None and (actual := member.checksum(path)) != expected:
+        whose = "the SHA-256 of its content" if member.content else "its SHA-256"
         raise DataError(
-            f"{path} is not the file that is meant: its SHA-256 is {actual}, and it should be "
+            f"{path} is not the file that is meant: {whose} is {actual}, and it should be "
             f"{expected} (remove it, and it is downloaded again)"
         )
 
@@ -204,14 +248,12 @@ def _pinned(path: Path) -> str | None:
 
 
 def _download(wanted: Set, folder: Path) -> None:
-    """Download the archive, check its members, and only then put them into the folder."""
+    """Download the archive or the files, check all, and only then put them into the folder."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=folder, prefix="part-") as part:
-            archive, url = _archive(wanted, Path(part))
-            for member in wanted.members:
-                path = _unpack(archive, member, Path(part), url)
-                found = {"sha256": checksum(path), "url": url}
+            for member, path, url in _members(wanted, Path(part)):
+                found = {"sha256": _sum_of(member, path, url), "url": url}
                 if found["sha256"] != (member.sha256 or found["sha256"]):
                     raise DataError(
                         f"{url} has another {member.path} than is meant: its SHA-256 is "
@@ -227,10 +269,30 @@ def _download(wanted: Set, folder: Path) -> None:
         raise DataError(f"{error.filename or folder}: {error.strerror or error}") from None
 
 
-def _archive(wanted: Set, folder: Path) -> tuple[Path, str]:
+def _members(wanted: Set, folder: Path) -> Iterator[tuple[Member, Path, str]]:
+    """Each member, downloaded into the folder, and where from."""
+    if wanted.url.endswith("/"):
+        for member in wanted.members:
+            yield member, *_get(wanted.url + member.path, wanted, folder)
+        return
+    archive, url = _get(wanted.url, wanted, folder)
+    for member in wanted.members:
+        yield member, _unpack(archive, member, folder, url), url
+
+
+def _sum_of(member: Member, path: Path, url: str) -> str:
+    try:
+        return member.checksum(path)
+    except DataError as error:
+        # The file is gone when this is read: what counts is where it came from.
+        raise DataError(str(error).replace(str(path), url)) from None
+
+
+def _get(url: str, wanted: Set, folder: Path) -> tuple[Path, str]:
+    """A file from its home or from the mirror, and which address that was."""
     import requests
 
-    pooch, url = _pooch(), wanted.url
+    pooch = _pooch()
     name = PurePosixPath(url).name
     if mirror := os.environ.get("REGARD_MIRROR"):
         url = f"{mirror.rstrip('/')}/{name}"
@@ -249,9 +311,11 @@ def _archive(wanted: Set, folder: Path) -> tuple[Path, str]:
         return Path(home.fetch(name, downloader=downloader)), url
     except requests.exceptions.RequestException as error:
         files = " and ".join(f"{member.folder}/{member.name}" for member in wanted.members)
+        whole = not wanted.url.endswith("/")
+        names = name if whole else " and ".join(member.name for member in wanted.members)
         raise DataError(
             f"{url} cannot be downloaded ({_reason(error)}): without a connection, set REGARD_DATA "
-            f"to a folder that has {files}, or REGARD_MIRROR to an address that has {name}"
+            f"to a folder that has {files}, or REGARD_MIRROR to an address that has {names}"
         ) from None
 
 

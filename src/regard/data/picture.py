@@ -1,7 +1,9 @@
-"""An image as examples hold it: a name, and pixels that are there when they are asked for."""
+"""An image as examples hold it: a name, and pixels that are there when they are asked for; and a
+region of one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
@@ -32,3 +34,20 @@ class Picture:
     @property
     def pixels(self) -> UInt8[np.ndarray, "H W C"]:
         return self.load()
+
+
+class Box(NamedTuple):
+    """A rectangle of pixels, with its first row and column and without its last.
+
+    >>> Box(0, 10, 5, 20).holds(4, 10), Box(0, 10, 5, 20).holds(5, 10)
+    (True, False)
+    """
+
+    top: int
+    left: int
+    bottom: int
+    right: int
+
+    def holds(self, y: float, x: float) -> bool:
+        """Whether a point, ``y`` rows down and ``x`` columns in, lies within."""
+        return self.top <= y < self.bottom and self.left <= x < self.right

@@ -7,9 +7,9 @@ from typing import Final, NamedTuple, overload
 import numpy as np
 from jaxtyping import Int, UInt8
 
-from regard.data.captioned import Box, Captioned, CaptionsConfig
+from regard.data.captioned import Captioned, CaptionsConfig
 from regard.data.digits import WORDS, digits, enlarged
-from regard.data.picture import Picture
+from regard.data.picture import Box, Picture
 from regard.data.scenes_drawn import CANVAS, SIZES, Drawn, draw
 from regard.data.splits import Splits
 

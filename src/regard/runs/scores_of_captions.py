@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from regard.data.captioned import Box, Captioned
+from regard.data.captioned import Captioned
 from regard.data.captioned_batch import CaptionBatch
-from regard.data.picture import Picture
+from regard.data.picture import Box, Picture
 from regard.data.vocabulary import END
 from regard.runs import bleu
 from regard.runs.decode import Search, greedy

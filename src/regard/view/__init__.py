@@ -4,7 +4,7 @@
     terminal    the heatmap as text, for a terminal
     svg         the heatmap, and curves of a training run, as SVG text
     page        one self-contained HTML page of sections, tables and figures, and its writing
-    overlay     an image, and for each word where it was looked at: SVG and text; overlay_picture: files
+    overlay     an image, and where each word looked: SVG and text; overlay_picture: files
     walk        DRAW's windows over an image, step by step; walk_picture, walk_terminal
     shading     a text whose words are shaded by their weights; shading_picture: files
     png         pixels as a PNG, for pages and drawings
