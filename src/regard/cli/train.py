@@ -61,8 +61,9 @@ def train_parser(parser: Parser, argv: list[str]) -> list[str]:
             continue
         system = named(name)
         own.description = (
-            f"Train a {name}: {about}. Unless --trainer says otherwise, built-in data are read as "
-            "often as suits them, and files 20 times or until the validation loss no longer falls."
+            f"Train the system {name}: {about}. Unless --trainer says otherwise, built-in data are "
+            "read as often as suits them, and files 20 times or until the validation loss no "
+            "longer falls."
         )
         own.usage = f"regard train {name} [DATA...] [--run RUN] [options]"
         own.epilog = system.examples
@@ -84,8 +85,9 @@ def _add_options(own: Parser, system: System) -> None:
         type=str,
         default=[system.source],
         metavar="DATA",
-        help=f"{system.takes} (built in: {', '.join(system.builtin)}; - is standard input); DATA "
-        "alone, without --source, does too",
+        help=f"{system.takes} (built in: {', '.join(system.builtin)}"
+        f"{'; - is standard input' if system.piped else ''}); DATA alone, without --source, does "
+        "too",
     )
     own.add_argument(
         "--run", type=str | None, help=f"the run folder; null: runs/{system.name}-DATA"

@@ -128,7 +128,7 @@ def explain(options: Namespace) -> int:
         asked = Asked([*asked.questions, *map(system.question, some)], typed=False)
     found = list(_answers(trained, asked, search))
     if options.output is not None:
-        _write(found, Path(options.output))
+        _write(found, system_of(Run.open(path)), Path(options.output))
     for answer in found:
         if options.json:
             print(_json(answer.weights_as_json()))
@@ -245,12 +245,12 @@ def _check_output(output: Path, count: int) -> None:
         raise RangeError(f"a picture shows one answer, and there are {count}: write a .html page")
 
 
-def _write(found: list[Answer], output: Path) -> None:
+def _write(found: list[Answer], system: System, output: Path) -> None:
     from regard.runs.report import explanation
     from regard.view import page
 
     if output.suffix in PAGES:
-        page.write(output, explanation(found))
+        page.write(output, explanation(found, system))
     else:
         _check_output(output, len(found))
         found[0].save(output)

@@ -36,6 +36,10 @@ class CaptionerSystem(System):
     builtin = tuple(captions.BUILTIN)
     takes = "built-in data, or a file of images' names and captions (TSV, JSON or JSON Lines)"
     asks = "image files"
+    shows = (
+        "Over each image the weights with which a word was written: the brighter, the more weight; "
+        "the place of the largest is framed."
+    )
     folders = ("images",)
     vocabulary = ("size", "color", "vocabulary", "min_count", "lower_case")
     source = "digits"

@@ -35,6 +35,11 @@ class DrawSystem(System):
     builtin = tuple(seen_files.BUILTIN)
     takes = "built-in data, or folders of images, or image files"
     asks = "image files"
+    piped = False
+    shows = (
+        "Step by step, the image with the window that reads and the canvas with the one that "
+        "writes: a frame is the grid of filters, the thicker its line the wider each filter."
+    )
     vocabulary = ("size", "threshold")
     source = "digits"
     measure = "pixels_right"

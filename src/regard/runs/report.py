@@ -9,6 +9,11 @@ from regard.runs.folder import Run
 from regard.runs.system import Answer, System
 from regard.view import page, svg
 
+CAUTION = (
+    "They say where the model looked, which is not by itself why it answered as it did (Jain and "
+    "Wallace 2019, arXiv:1902.10186; Wiegreffe and Pinter 2019, arXiv:1908.04626)."
+)
+
 
 def write(
     run: Run,
@@ -34,11 +39,7 @@ def write(
             ),
             page.Section(
                 "What it looked at",
-                page.paragraph(
-                    "Attention weights: the darker, the more weight. They say where the model "
-                    "looked, which is not by itself why it answered as it did."
-                )
-                + looks,
+                page.paragraph(f"{system.shows} {CAUTION}") + looks,
             ),
             page.Section(
                 "How it was made",
@@ -55,13 +56,13 @@ def write(
     run.write("report.html", html)
 
 
-def explanation(answers: Sequence[Answer]) -> str:
+def explanation(answers: Sequence[Answer], system: System) -> str:
     """A page of what was looked at."""
     sections = [
-        page.Section(answer.title, page.figure(answer.figure(), "attention weights"))
-        for answer in answers
+        page.Section(answer.title, page.figure(answer.figure(), answer.title)) for answer in answers
     ]
-    return page.page("What the model looked at", sections)
+    about = page.Section("What is shown", page.paragraph(f"{system.shows} {CAUTION}"))
+    return page.page("What the model looked at", [*sections, about])
 
 
 def _curves(run: Run, system: System) -> str:

@@ -134,6 +134,8 @@ class System(ABC):
         builtin: names of data that need no file.
         takes: what else ``DATA`` may be, for ``--help``.
         asks: what is asked of a run, for ``--help``.
+        piped: whether data may come from standard input.
+        shows: what the figures of its answers show, for pages.
         vocabulary: the options of ``data`` that say how texts become numbers.
         source: the data that are taken where none are named.
         folders: the options of ``data`` that name a folder.
@@ -155,6 +157,8 @@ class System(ABC):
     measure: ClassVar[str]
     loss: ClassVar[str]
     asks: ClassVar[str] = "texts"
+    piped: ClassVar[bool] = True
+    shows: ClassVar[str] = "Attention weights: the darker, the more weight."
     folders: ClassVar[tuple[str, ...]] = ()
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     examples: ClassVar[str] = ""
