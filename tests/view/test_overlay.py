@@ -219,7 +219,7 @@ def test_a_picture_frames_the_largest_weight(tmp_path):
 
 
 def test_without_matplotlib(tmp_path, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     with pytest.raises(MissingExtra, match=r"regard\[view\]"):
         overlay_picture.save(TWO, tmp_path / "x.png")
     overlay_picture.save(TWO, tmp_path / "x.svg")

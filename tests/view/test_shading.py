@@ -98,7 +98,7 @@ def test_pictures(tmp_path):
 
 
 def test_without_matplotlib(tmp_path, monkeypatch):
-    monkeypatch.setitem(__import__("sys").modules, "matplotlib.figure", None)
+    monkeypatch.setitem(__import__("sys").modules, "matplotlib.backends.backend_agg", None)
     with pytest.raises(MissingExtra, match=r"regard\[view\]"):
         shading_picture.save(GREAT, tmp_path / "x.png")
     shading_picture.save(GREAT, tmp_path / "x.svg")

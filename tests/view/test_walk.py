@@ -151,6 +151,6 @@ def test_refusals(tmp_path, monkeypatch):
         Walk("", CANVASES, reads=frames(3))
     with pytest.raises(UnknownName, match=r"'a.xyz' must end in one of"):
         walk_picture.save(TWO, tmp_path / "a.xyz")
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
+    monkeypatch.setitem(sys.modules, "matplotlib.backends.backend_agg", None)
     with pytest.raises(MissingExtra, match="regard\\[view\\]"):
         walk_picture.save(TWO, tmp_path / "a.png")

@@ -7,10 +7,9 @@ import math
 import os
 from pathlib import Path
 
-from regard.errors import MissingExtra, UnknownName
 from regard.view.characters import clip, printable, visible
 from regard.view.overlay import ACROSS, LONGEST_WORD, MARK, Overlay, glow, svg
-from regard.view.picture import TEXT, fonts_for, spelt, store
+from regard.view.picture import TEXT, chosen, fonts_for, spelt, store
 
 SIDE, BELOW = 1.5, 0.5  # inches of a panel, and of the words below it
 
@@ -25,22 +24,12 @@ def save(overlay: Overlay, path: str | os.PathLike[str]) -> None:
     not know.
     """
     path = Path(path)
-    suffix = path.suffix.lower().lstrip(".")
-    if suffix == "svg":
+    if path.suffix.lower() == ".svg":
         path.write_text(svg(overlay), encoding="utf-8")
         return
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.patches import Rectangle
-    except ImportError as error:
-        raise MissingExtra(
-            "overlay_picture.save draws with matplotlib, which is missing: "
-            "pip install 'regard[view]'"
-        ) from error
-    known = FigureCanvasAgg.get_supported_filetypes()
-    if suffix not in known:
-        raise UnknownName(f"{path.name!r} must end in one of {', '.join('.' + s for s in known)}")
+    suffix = chosen(path, "overlay_picture.save")
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
     words = [clip(visible(word), LONGEST_WORD) for word in overlay.words]
     title = printable(overlay.title)
@@ -52,7 +41,6 @@ def save(overlay: Overlay, path: str | os.PathLike[str]) -> None:
         figsize=(across * (SIDE + 0.1), rows * (SIDE * high / max(high, wide) + BELOW)),
         facecolor="white",
     )
-    FigureCanvasAgg(figure)
     places = {"extent": (0, wide, high, 0), "interpolation": "nearest"}
     for panel, axes in enumerate(figure.subplots(rows, across, squeeze=False).flat):
         axes.set_axis_off()

@@ -54,24 +54,34 @@ def save(alignment: Alignment, path: str | os.PathLike[str]) -> None:
 
     Raises MissingExtra without matplotlib, and UnknownName for a suffix it does not know.
     """
+    path = Path(path)
+    suffix = chosen(path, "picture.save")
+    store(_draw(alignment), path, suffix)
+
+
+def chosen(path: Path, who: str) -> str:
+    """The format that the suffix of a path chooses.
+
+    Raises MissingExtra, which names ``who`` draws, without matplotlib, and UnknownName for a suffix
+    that it does not know.
+    """
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
     except ImportError as error:
         raise MissingExtra(
-            "picture.save draws with matplotlib, which is missing: pip install 'regard[view]'"
+            f"{who} draws with matplotlib, which is missing: pip install 'regard[view]'"
         ) from error
-    path = Path(path)
-    suffix = path.suffix.lower().lstrip(".")
-    known = FigureCanvasAgg.get_supported_filetypes()
+    suffix, known = path.suffix.lower().lstrip("."), FigureCanvasAgg.get_supported_filetypes()
     if suffix not in known:
         raise UnknownName(f"{path.name!r} must end in one of {', '.join('.' + s for s in known)}")
-    figure = _draw(alignment)
-    FigureCanvasAgg(figure)
-    store(figure, path, suffix)
+    return suffix
 
 
 def store(figure: "Figure", path: Path, suffix: str) -> None:
     """Write a figure whole, the same bytes for the same figure."""
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+
+    FigureCanvasAgg(figure)
     picture = io.BytesIO()
     with warnings.catch_warnings():
         # A letter and the mark on it must come from one font, which may have only one of them.

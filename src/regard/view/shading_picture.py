@@ -6,9 +6,8 @@ matplotlib is an extra, imported by the first call and without pyplot: no window
 import os
 from pathlib import Path
 
-from regard.errors import MissingExtra, UnknownName
 from regard.view.characters import columns, printable
-from regard.view.picture import TEXT, fonts_for, spelt, store
+from regard.view.picture import TEXT, chosen, fonts_for, spelt, store
 from regard.view.shading import FULL, INK, Shading, placed, svg
 
 LETTER, LINE = 0.1, 0.32  # inches
@@ -27,22 +26,12 @@ def save(shaded: Shading, path: str | os.PathLike[str]) -> None:
     does not know.
     """
     path = Path(path)
-    suffix = path.suffix.lower().lstrip(".")
-    if suffix == "svg":
+    if path.suffix.lower() == ".svg":
         path.write_text(svg(shaded), encoding="utf-8")
         return
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.patches import FancyBboxPatch
-    except ImportError as error:
-        raise MissingExtra(
-            "shading_picture.save draws with matplotlib, which is missing: "
-            "pip install 'regard[view]'"
-        ) from error
-    known = FigureCanvasAgg.get_supported_filetypes()
-    if suffix not in known:
-        raise UnknownName(f"{path.name!r} must end in one of {', '.join('.' + s for s in known)}")
+    suffix = chosen(path, "shading_picture.save")
+    from matplotlib.figure import Figure
+    from matplotlib.patches import FancyBboxPatch
 
     title = f"{printable(shaded.title)}   ({shaded.note})"
     words, wide, rows = placed(shaded, WIDTH)
@@ -50,7 +39,6 @@ def save(shaded: Shading, path: str | os.PathLike[str]) -> None:
     style = {"family": fonts, "color": TEXT, "parse_math": False, "usetex": False}
     wide, high = LETTER * max(wide, columns(title)), LINE * (rows + 1)
     figure = Figure(figsize=(wide, high), facecolor="white")
-    FigureCanvasAgg(figure)
     axes = figure.add_axes((0, 0, 1, 1), xlim=(0, wide), ylim=(high, 0))
     axes.set_axis_off()
     axes.text(0, LINE / 2, spelt([title], lacking)[0], va="center", size=POINTS - 1, **style)

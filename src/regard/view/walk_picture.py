@@ -7,9 +7,8 @@ import math
 import os
 from pathlib import Path
 
-from regard.errors import MissingExtra, UnknownName
 from regard.view.characters import clip, printable
-from regard.view.picture import TEXT, fonts_for, spelt, store
+from regard.view.picture import TEXT, chosen, fonts_for, spelt, store
 from regard.view.walk import ACROSS, LONGEST_NAME, READ, WRITE, Walk, svg, thickness
 
 SIDE, ABOVE = 1.1, 0.45  # inches of an image's longer side, and of the title
@@ -25,21 +24,12 @@ def save(walk: Walk, path: str | os.PathLike[str]) -> None:
     not know.
     """
     path = Path(path)
-    suffix = path.suffix.lower().lstrip(".")
-    if suffix == "svg":
+    if path.suffix.lower() == ".svg":
         path.write_text(svg(walk), encoding="utf-8")
         return
-    try:
-        from matplotlib.backends.backend_agg import FigureCanvasAgg
-        from matplotlib.figure import Figure
-        from matplotlib.patches import Rectangle
-    except ImportError as error:
-        raise MissingExtra(
-            "walk_picture.save draws with matplotlib, which is missing: pip install 'regard[view]'"
-        ) from error
-    known = FigureCanvasAgg.get_supported_filetypes()
-    if suffix not in known:
-        raise UnknownName(f"{path.name!r} must end in one of {', '.join('.' + s for s in known)}")
+    suffix = chosen(path, "walk_picture.save")
+    from matplotlib.figure import Figure
+    from matplotlib.patches import Rectangle
 
     steps, high, wide = walk.canvases.shape
     kinds = [(walk.canvases, walk.writes, WRITE)]
@@ -49,7 +39,6 @@ def save(walk: Walk, path: str | os.PathLike[str]) -> None:
     size = SIDE * wide / max(high, wide), SIDE * high / max(high, wide)
     height = rows * size[1] + ABOVE
     figure = Figure(figsize=(across * size[0], height), facecolor="white")
-    FigureCanvasAgg(figure)
     edges = {"left": 0.01, "right": 0.99, "bottom": 0.02, "top": 1 - ABOVE / height}
     grid = figure.subplots(
         rows, across, squeeze=False, gridspec_kw=edges | {"wspace": 0.06, "hspace": 0.06}
