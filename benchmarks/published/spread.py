@@ -41,13 +41,8 @@ def share(right: int, count: int) -> dict[str, Any]:
     """
     from scipy import stats
 
-    times = float(stats.norm.ppf(0.5 + SHARE / 2)) ** 2
-    mean = right / count
-    middle = (mean + times / (2 * count)) / (1 + times / count)
-    reach = math.sqrt(times * (mean * (1 - mean) + times / (4 * count)) / count)
-    reach /= 1 + times / count
-    low, high = max(middle - reach, 0.0), min(middle + reach, 1.0)
-    return {"mean": mean, "low": low, "high": high}
+    found = stats.binomtest(right, count).proportion_ci(SHARE, method="wilson")
+    return {"mean": right / count, "low": float(found.low), "high": float(found.high)}
 
 
 def percent(found: dict[str, Any], *, signed: bool = False) -> str:

@@ -19,13 +19,18 @@ FOLDER = ROOT / "benchmarks"
 OWN = {"published", "pictures", *(path.stem for path in FOLDER.glob("*.py"))}
 
 
-@pytest.fixture(autouse=True)
-def _on_the_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def put_on_the_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """While a test runs: what ``python benchmarks/published`` finds."""
     monkeypatch.syspath_prepend(str(ROOT / "docs"))
     monkeypatch.syspath_prepend(str(FOLDER))
     yield
     for name in [name for name in sys.modules if name.split(".")[0] in OWN]:
         sys.modules.pop(name)
+
+
+@pytest.fixture(autouse=True)
+def _on_the_path(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    yield from put_on_the_path(monkeypatch)
 
 
 def module(name: str) -> Any:
