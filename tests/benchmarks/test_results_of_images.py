@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 import yaml
-
 from tests.benchmarks.test_results import FOLDER, ROOT, module, put_on_the_path
 
 
