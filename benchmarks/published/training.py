@@ -46,6 +46,12 @@ class Order:
         """What to type to train the same."""
         return " ".join(["regard", *self.words])
 
+    @property
+    def config(self) -> str:
+        """The options of the config file that the words name; none: an empty text."""
+        name = self.options.get("config")
+        return (ROOT / str(name)).read_text(encoding="utf-8") if name else ""
+
 
 @dataclass(frozen=True)
 class Finished:
@@ -54,6 +60,7 @@ class Finished:
     Attributes:
         path: its folder.
         command: what trained it.
+        config: the text of the config file that the command names, if it names one.
         seconds: wall time of the whole command, imports and evaluation counted.
         training: seconds of them in the training loop, validations counted.
         parameters: numbers that were learned.
@@ -68,6 +75,7 @@ class Finished:
     parameters: int
     scores: dict[str, float]
     made: dict[str, Any]
+    config: str = ""
 
     @property
     def metrics(self) -> list[dict[str, Any]]:
@@ -80,7 +88,7 @@ class Finished:
 
     def as_json(self) -> dict[str, Any]:
         """What a part's JSON keeps of it: no paths of this machine."""
-        names = ("command", "seconds", "training", "steps", "parameters", "scores", "made")
+        names = ("command", "config", "seconds", "training", "steps", "parameters", "scores", "made")
         return {"run": self.path.name} | {name: getattr(self, name) for name in names}
 
 
@@ -131,6 +139,7 @@ class Bench:
         lines = (folder / "metrics.jsonl").read_text(encoding="utf-8").splitlines()
         content = {
             "command": order.command,
+            "config": order.config,
             "seconds": round(seconds, 2),
             "training": json.loads(lines[-1])["seconds"] if lines else math.nan,
             "parameters": _parameters(folder),
@@ -148,7 +157,8 @@ class Bench:
         if not note.exists() or not (folder / "model.safetensors").exists():
             return None
         content = json.loads(note.read_text(encoding="utf-8"))
-        return Finished(path=folder, **content) if content["command"] == order.command else None
+        same = (content["command"], content.get("config", "")) == (order.command, order.config)
+        return Finished(path=folder, **content) if same else None
 
     def predict(self, run: Finished, texts: list[str], *options: str) -> tuple[list[str], float]:
         """What a run answers, text by text, by ``regard predict``, and the seconds of the whole

@@ -147,8 +147,9 @@ def test_the_pages_of_draw() -> None:
     assert "| no attention | 80.50 (80.00, 81.00) | 60.5 | 20.0 | – | – | – | – |" in page
     assert "Windows gain **29.0** nats" in page
     assert "reaches 70.00 nats" in page
-    gained, sizes = drawing.claims(result)
+    gained, sizes, times = drawing.claims(result)
     assert (gained["measured"], gained["limit"], sizes["measured"]) == (29.0, 3.0, 1.0)
+    assert (times["measured"], times["limit"]) == (1.0, 1.05)
     one = {
         arm: {**content, "bound": module("spread").spread([60.0])} for arm, content in arms.items()
     }

@@ -18,6 +18,7 @@ from regard.data import captions_pixels, images
 from regard.data.captioned import CaptionsConfig
 from regard.data.captions import load, read
 from regard.data.captions_pixels import Pixels
+from regard.data.problems import HINT
 from regard.errors import DataError, RangeError
 
 COLORS = {f"{name}.png": (20 * i, 255 - 20 * i, 7) for i, name in enumerate("abcdefghij")}
@@ -157,7 +158,7 @@ def test_too_few_and_shares(folder):
 def test_images_without_a_caption(folder):
     (folder / "notes.txt").touch()
     parts = load([written(folder, "a.tsv", tsv(PAIRS[:-4]))], CONFIG)
-    assert parts.notes == (f"2 images lie beside those of {folder}/a.tsv and have no caption",)
+    assert parts.notes == (f"2 images without a caption lie beside those of {folder}/a.tsv",)
 
 
 BAD_ROWS = [
@@ -198,8 +199,9 @@ def test_a_row_that_cannot_be_read(folder, name, row, message):
     assert pairs_of(rows) == PAIRS
     assert rows.notes == (
         f"{path}: left out, for they cannot be read: 1 row",
-        f"left out: {caught.value}",
+        f"left out: {str(caught.value).removesuffix(HINT)}",
     )
+    assert rows.left_out == (rows.notes[1].removeprefix("left out: "),)
 
 
 @pytest.mark.parametrize(
@@ -273,7 +275,9 @@ def test_images_that_cannot_be_read(folder):
         one.startswith(f"left out: {path}{reason}")
         for one, reason in zip(first, reasons, strict=True)
     )
-    assert more == "left out: 1 more"
+    assert more == "left out: 1 more (left_out.txt of a run has all)"
+    assert len(parts.left_out) == 6
+    assert parts.left_out[-1].startswith(f"{path}:16: {folder}/folder.png: a folder")
 
 
 @pytest.mark.parametrize(

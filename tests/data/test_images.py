@@ -189,6 +189,20 @@ def test_too_small_and_too_large(tmp_path):
     assert refusal(path) == "an image of far more pixels: expected 50,000,000 at most"
 
 
+def within_iptc(content):
+    """A file of IPTC that holds an image of any format, which Pillow would open."""
+    fields = {
+        (3, 20): b"\0\0\0\x64",
+        (3, 30): b"\0\0\0\x64",
+        (3, 60): b"\x01\x00",
+        (3, 120): b"\x01",
+    }
+    heads = b"".join(
+        b"\x1c" + bytes(tag) + len(data).to_bytes(2, "big") + data for tag, data in fields.items()
+    )
+    return heads + b"\x1c\x08\x0a" + len(content).to_bytes(2, "big") + content
+
+
 def test_what_is_no_image(tmp_path):
     path = tmp_path / "a.jpg"
     assert refusal(path) == "no such file"
@@ -198,6 +212,8 @@ def test_what_is_no_image(tmp_path):
     path.write_text("these are words")
     assert refusal(path).startswith("no image, or of a format that Pillow does not read")
     path.write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 100 100\nshowpage\n")
+    assert refusal(path).startswith("no image, or of a format that Pillow does not read")
+    path.write_bytes(within_iptc(path.read_bytes()))
     assert refusal(path).startswith("no image, or of a format that Pillow does not read")
     assert refusal(path / "b.jpg") == "Not a directory"
     assert "null" in refusal(tmp_path / "a\0.jpg")

@@ -1,5 +1,7 @@
 """Placed digits: where they are said to be, the same each time, of other images in each part."""
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -73,3 +75,15 @@ def test_the_same_on_every_machine():
 def test_refuses(options, message):
     with pytest.raises(RangeError, match=message):
         placed(**options)
+
+
+def test_parts_share_no_digit_but_one_that_black_and_white_make_equal():
+    seen = [{image.tobytes() for image in part} for part in placed_digits()]
+    shared = [len(one & other) for one, other in itertools.combinations(seen, 2)]
+    assert shared == [0, 1, 0]
+    raw = [{image.tobytes() for image in part.images} for part in digits()]
+    assert not any(one & other for one, other in itertools.combinations(raw, 2))
+
+
+def placed_digits():
+    return [Placed(part, 1).digits for part in PARTS]

@@ -8,7 +8,7 @@ import torch
 from PIL import Image
 
 from regard import cli
-from regard.data import seen_files
+from regard.data import images, seen_files
 from regard.data.picture import Box
 from regard.data.placed import Placed
 from regard.data.seen import SeenConfig
@@ -137,13 +137,15 @@ def test_a_folder_of_images(folder):
 
 def test_files_that_cannot_be_read(folder):
     (folder / "03.png").write_bytes(b"no image")
-    with pytest.raises(DataError, match=r"03.png: no image.*data.on_error skip passes over"):
+    with pytest.raises(DataError, match=r"03.png: no image.*data.on_error skip leaves"):
         SYSTEM.splits([str(folder)], SeenConfig(size=18))
     parts = SYSTEM.splits([str(folder)], SeenConfig(size=18, on_error="skip"))
     assert sum(map(len, parts.parts)) == 11
-    assert len(parts.notes) == 1
-    assert parts.notes[0].startswith("1 file was left out: ")
-    assert "03.png: no image" in parts.notes[0]
+    summary, one = parts.notes
+    assert summary == f"{folder}: left out, for they cannot be read: 1 image"
+    assert one.startswith(f"left out: {folder}/03.png: no image")
+    read = SYSTEM.read([str(folder)], SeenConfig(on_error="skip"), SeenEncoding(18, 18))
+    assert (read.notes, read.left_out) == (parts.notes, parts.left_out)
 
 
 @pytest.mark.parametrize(
@@ -169,7 +171,7 @@ def test_too_few_and_none(tmp_path):
         seen_files.load([str(tmp_path)], SeenConfig())
     encoding = SeenEncoding(9, 8)
     with pytest.raises(DataError, match=r"a.png: images are 9×8 pixels of grey here.*9×9×1"):
-        encoding.pictures([seen_files.picture(tmp_path / "a.png", 9)])
+        encoding.pictures([images.picture(str(tmp_path / "a.png"), size=9, color=False)])
     with pytest.raises(DataError, match="digits is built in"):
         seen_files.read(["digits"], SeenConfig(), 9)
     for options in ({"threshold": 0.0}, {"seed": -1}, {"size": 0}):

@@ -50,7 +50,7 @@ def evaluate(options: Namespace) -> int:
         trained = load(path)
         data = system.data(**run.config["data"])
         examples = system.read(options.source, data, stored_encoding(run))
-        for note in getattr(examples, "notes", ()):
+        for note in getattr(examples, "notes", ()):  # of data that may have something to tell
             print(f"note: {note}", file=sys.stderr)
         scores = trained.evaluate(examples, search)
         rows = trained.table(scores)
@@ -186,9 +186,8 @@ def _asked(
     own = trained.own_questions(search)
     if texts or own or (also and file is None):
         return Asked([*map(trained.question_of, texts), *own], typed=False)
-    lines = _lines(file or "-", trained.longest)
     typed = file in (None, "-") and sys.stdin.isatty()
-    return Asked(map(trained.question_of, lines), typed)
+    return Asked(_lines(file or "-", trained), typed)
 
 
 def _answers(
@@ -204,17 +203,21 @@ def _answers(
     )
 
 
-def _lines(file: str, longest: int | None) -> Iterator[str]:
-    """The lines of a file, none longer than can be answered."""
+def _lines(file: str, trained: Trained) -> Iterator[Any]:
+    """What the lines of a file ask, none longer than can be answered."""
     from regard.data.files import lines, name
 
+    longest = trained.longest
     for number, text in lines(file):
         if longest is not None and len(text) > longest:
             raise DataError(
                 f"{name(file)}:{number}: a text of {len(text):,} characters; at most {longest:,} "
                 "are answered"
             )
-        yield text
+        try:
+            yield trained.question_of(text)
+        except DataError as error:
+            raise DataError(f"{name(file)}:{number}: {error}") from None
 
 
 def _check_distinct(source: str | None, target: str | None) -> None:

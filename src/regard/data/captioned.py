@@ -2,14 +2,11 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Final, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
-from regard.data.picture import Box, Picture
+from regard.data.picture import SIDES, Box, Picture
 from regard.data.vocabulary import Vocabulary
 from regard.errors import RangeError
-
-SIDES: Final = (8, 1024)
-"""Pixels that a side of an image may have once it is brought to its size."""
 
 
 class Captioned(NamedTuple):

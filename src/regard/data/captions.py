@@ -53,7 +53,7 @@ def load(sources: Sequence[str], config: CaptionsConfig) -> Splits[Captioned]:
     valid, test = (SHARE if share is None else share for share in (config.valid, config.test))
     parts = split(rows, _image, valid, test, config.seed)
     train = limited(parts.train, _both, config.limit, config.seed)
-    return parts._replace(train=train, notes=rows.notes)
+    return parts._replace(train=train, notes=rows.notes, left_out=rows.left_out)
 
 
 def read(sources: Sequence[str], config: CaptionsConfig) -> CaptionedRows:

@@ -14,8 +14,9 @@ from regard.data import files, images
 from regard.data.captioned import Captioned, CaptionsConfig
 from regard.data.captions_formats import rows
 from regard.data.captions_pixels import Pixels
-from regard.data.captions_rows import Problems, Row
+from regard.data.captions_rows import Row
 from regard.data.picture import Picture
+from regard.data.problems import Problems
 from regard.errors import DataError
 
 SIZE: Final = 128
@@ -27,6 +28,7 @@ class CaptionedRows(Sequence[Captioned]):
 
     Attributes:
         notes: what their user should know: what was left out, and which images have no caption.
+        left_out: all that was, with its row, and why.
     """
 
     def __init__(
@@ -35,14 +37,16 @@ class CaptionedRows(Sequence[Captioned]):
         places: Int[np.ndarray, " N"],
         captions: list[str],
         notes: tuple[str, ...] = (),
+        left_out: tuple[str, ...] = (),
     ) -> None:
         self._pictures, self._places, self._captions = pictures, places, captions
         self._indices = np.arange(len(captions))
-        self.notes = notes
+        self.notes, self.left_out = notes, left_out
 
     def take(self, indices: Int[np.ndarray, " N"] | Sequence[int]) -> "CaptionedRows":
         """The rows of those numbers, counted from 0, in that order; nothing is copied."""
-        made = CaptionedRows(self._pictures, self._places, self._captions, self.notes)
+        parts = (self._pictures, self._places, self._captions)
+        made = CaptionedRows(*parts, self.notes, self.left_out)
         made._indices = self._indices[np.asarray(indices, dtype=np.int64)]
         return made
 
@@ -76,8 +80,12 @@ def read(path: str, config: CaptionsConfig) -> CaptionedRows:
     of it); in memory, the captions and 0.6 kB an image.
     """
     problems = Problems(files.name(path), skip=config.on_error == "skip")
-    folder = _folder(path, config)
-    found = list(rows(path, problems.refuse_row))
+    folders = _folders(path, config)
+
+    def refuse_row(place: str, why: str) -> None:
+        problems.refuse("row", f"{problems.name}{place}: {why}")
+
+    found = list(rows(path, refuse_row))
     first: dict[str, Row] = {}
     for row in found:
         first.setdefault(row.image, row)
@@ -87,9 +95,9 @@ def read(path: str, config: CaptionsConfig) -> CaptionedRows:
     places, numbers = {}, {}
     for row in _with_bar(list(first.values())):
         try:
-            pixels = images.read(folder / row.image, size=size, color=channels == 3)
+            pixels = images.read(_file(row.image, folders), size=size, color=channels == 3)
         except DataError as error:
-            problems.refuse_image(row.place, str(error))
+            problems.refuse("image", f"{problems.name}{row.place}: {error}")
             continue
         key = images.key(pixels)
         if key not in numbers:
@@ -98,25 +106,36 @@ def read(path: str, config: CaptionsConfig) -> CaptionedRows:
         pictures.append(Picture(row.image, key, partial(store.read, numbers[key])))
     kept = [row for row in found if row.image in places]
     if not kept:
-        raise problems.nothing()
+        raise problems.nothing("images and their captions")
     return CaptionedRows(
         pictures,
         np.array([places[row.image] for row in kept]),
         [row.caption for row in kept],
         (
             *problems.notes(len(found) - len(kept)),
-            *_unnamed([folder / image for image in first], problems.name),
+            *_unnamed(
+                [_file(image, folders) for image in first if Path(image).name], problems.name
+            ),
         ),
+        tuple(problems.left_out),
     )
 
 
-def _folder(path: str, config: CaptionsConfig) -> Path:
-    """Where the images lie."""
+def _folders(path: str, config: CaptionsConfig) -> list[Path]:
+    """Where the images lie: in the folder that is named, or else where the file lies (a run is
+    evaluated on files whose images lie elsewhere than those that it learned from)."""
+    own = Path() if path == "-" else Path(path).parent
     if config.images is None:
-        return Path() if path == "-" else Path(path).parent
+        return [own]
     if not Path(config.images).is_dir():
         raise DataError(f"{config.images}: no such folder (data.images)")
-    return Path(config.images)
+    return [Path(config.images), own]
+
+
+def _file(image: str, folders: Sequence[Path]) -> Path:
+    """The file of a name: in the first folder that has it, or else in the first."""
+    there = (folder / image for folder in folders if (folder / image).exists())
+    return next(there, folders[0] / image)
 
 
 def _with_bar(wanted: Sequence[Row]) -> Iterable[Row]:
@@ -141,5 +160,5 @@ def _unnamed(paths: Sequence[Path], name: str) -> list[str]:
             )
     if not count:
         return []
-    few = "image lies" if count == 1 else "images lie"
-    return [f"{count:,} {few} beside those of {name} and have no caption"]
+    few = "image without a caption lies" if count == 1 else "images without a caption lie"
+    return [f"{count:,} {few} beside those of {name}"]

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 from jaxtyping import Float, UInt8
 
+from regard.data.picture import Picture
 from regard.errors import DataError, MissingExtra
 
 if TYPE_CHECKING:
@@ -21,8 +22,12 @@ SMALLEST: Final = 8
 LARGEST: Final = 50_000_000
 """Pixels at most: decoded, they take 200 MB; larger images are told by their headers."""
 
-REFUSED: Final = ("EPS",)
-"""Formats that Pillow knows and that are not read: their files are programs, which it runs."""
+FORMATS: Final = (
+    *("AVIF", "BMP", "DIB", "GIF", "ICO", "JPEG", "JPEG2000", "MPO", "PCX", "PNG", "PPM", "QOI"),
+    *("SGI", "TGA", "TIFF", "WEBP"),
+)
+"""Formats that are read. Pillow knows more: EPS, whose files are programs, which it runs, and some
+that may have any other format within them."""
 
 SUFFIXES: Final = (".jpg", ".jpeg", ".png", ".gif", ".bmp", ".webp", ".tif", ".tiff")
 """How the names of images mostly end; others are read too."""
@@ -77,6 +82,18 @@ def read(path: Path, *, size: int | None, color: bool) -> UInt8[np.ndarray, "H W
         raise DataError(f"{path}: a broken image, or not all of one: {why}") from None
 
 
+def picture(text: str, *, size: int, color: bool) -> Picture:
+    """The image of a file, read at once.
+
+    Raises:
+        DataError: as ``read``; or no file is named.
+    """
+    if not text.strip():
+        raise DataError("no name: expected that of an image")
+    pixels = read(Path(text), size=size, color=color)
+    return Picture(text, key(pixels), lambda: pixels)
+
+
 def key(pixels: UInt8[np.ndarray, "H W C"]) -> str:
     """The SHA-256 of an image: other pixels have another."""
     return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
@@ -100,7 +117,7 @@ def _decoded(path: Path, size: int | None, *, color: bool) -> UInt8[np.ndarray, 
     from PIL import Image, ImageOps
 
     Image.init()
-    known = [name for name in Image.OPEN if name not in REFUSED]
+    known = [name for name in FORMATS if name in Image.OPEN]
     with Image.open(path, formats=known) as image:
         _check_size(image)
         if size is not None:

@@ -3,10 +3,13 @@ region of one."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import numpy as np
 from jaxtyping import UInt8
+
+SIDES: Final = (8, 1024)
+"""Pixels that a side of an image may have once it is brought to its size."""
 
 
 @dataclass(frozen=True)

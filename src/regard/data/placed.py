@@ -68,7 +68,8 @@ def placed(train: int | None = None, size: int | None = None, seed: int = 0) -> 
     """Images of one digit each, of 16×16 pixels, on a canvas of black.
 
     Which digit it is and where it stands is drawn evenly. The digits of the test part are images
-    that no other part has, and so are those of the validation part: see ``digits``.
+    that no other part has, and so are those of the validation part: see ``digits``. (In black and
+    white, one of the 300 cannot be told from one to learn from.)
 
     Args:
         train: images to learn from; None: 60,000. There are 1,000 to choose by, 1,000 for the

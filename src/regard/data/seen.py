@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
-from regard.data.picture import Box, Picture
+from regard.data.picture import SIDES, Box, Picture
 from regard.errors import RangeError
 
 
@@ -12,6 +12,14 @@ class Seen(NamedTuple):
 
     image: Picture
     boxes: tuple[Box, ...] = ()
+
+
+class SeenRows(list[Seen]):
+    """Images of files, and what their user should know of those that could not be read: ``notes``,
+    a sentence each, and all of them, ``left_out``."""
+
+    notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -43,7 +51,10 @@ class SeenConfig:
         """Raises:
         RangeError: a number outside its range.
         """
-        for name in ("size", "train", "limit"):
+        least, most = SIDES
+        if self.size is not None and not least <= self.size <= most:
+            raise RangeError(f"data.size is {least} to {most} pixels, or null: {self.size}")
+        for name in ("train", "limit"):
             number = getattr(self, name)
             if number is not None and number < 1:
                 raise RangeError(f"data.{name} is at least 1, or null: {number}")

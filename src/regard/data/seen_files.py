@@ -2,18 +2,14 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import fields
-from functools import partial
 from pathlib import Path
 from typing import Final
 
-import numpy as np
-from jaxtyping import UInt8
-
 from regard.data import images
 from regard.data.mnist import mnist
-from regard.data.picture import Picture
 from regard.data.placed import placed
-from regard.data.seen import Seen, SeenConfig
+from regard.data.problems import Problems
+from regard.data.seen import Seen, SeenConfig, SeenRows
 from regard.data.splits import Splits, limited, split
 from regard.errors import DataError
 
@@ -25,9 +21,6 @@ OF_FILES: Final = ("size", "limit", "valid", "test", "on_error", "seed")
 SIZE: Final = 28
 SHARE: Final = 0.1
 """Of the different images of files, for each of the parts that nothing is learned from."""
-
-TOLD: Final = 5
-"""Files left out whose names are told."""
 
 
 def load(sources: Sequence[str], config: SeenConfig) -> Splits[Seen]:
@@ -50,7 +43,7 @@ def load(sources: Sequence[str], config: SeenConfig) -> Splits[Seen]:
         return placed(config.train, config.size, config.seed)
     if first == "mnist":
         return mnist(config.limit)
-    rows, notes = _rows(sources, SIZE if config.size is None else config.size, config.on_error)
+    rows = _rows(sources, SIZE if config.size is None else config.size, config.on_error)
     if (count := len({row.image.key for row in rows})) < 3:
         raise DataError(
             f"{' '.join(sources)}: {count} different images cannot be split into training, "
@@ -59,10 +52,10 @@ def load(sources: Sequence[str], config: SeenConfig) -> Splits[Seen]:
     valid, test = (SHARE if share is None else share for share in (config.valid, config.test))
     parts = split(rows, _key, valid, test, config.seed)
     train = limited(parts.train, _key, config.limit, config.seed)
-    return parts._replace(train=train, notes=notes)
+    return parts._replace(train=train, notes=rows.notes, left_out=rows.left_out)
 
 
-def read(sources: Sequence[str], config: SeenConfig, size: int) -> list[Seen]:
+def read(sources: Sequence[str], config: SeenConfig, size: int) -> SeenRows:
     """All images of files, ``size`` pixels to a side, to be evaluated on.
 
     Raises:
@@ -72,35 +65,20 @@ def read(sources: Sequence[str], config: SeenConfig, size: int) -> list[Seen]:
         raise DataError(
             f"{sources[0]} is built in: it is judged on its own test part (name a folder)"
         )
-    return _rows(sources, size, config.on_error)[0]
+    return _rows(sources, size, config.on_error)
 
 
-def picture(path: Path, size: int) -> Picture:
-    """An image file as a picture in grey, read at once.
-
-    Raises:
-        DataError: it cannot be read.
-    """
-    pixels = images.read(path, size=size, color=False)
-    return Picture(str(path), images.key(pixels), partial(_same, pixels))
-
-
-def _rows(sources: Sequence[str], size: int, on_error: str) -> tuple[list[Seen], tuple[str, ...]]:
-    rows, lost = [], []
+def _rows(sources: Sequence[str], size: int, on_error: str) -> SeenRows:
+    problems, rows = Problems(" ".join(sources), skip=on_error == "skip"), SeenRows()
     for path in _paths(sources):
         try:
-            rows.append(Seen(picture(path, size)))
+            rows.append(Seen(images.picture(str(path), size=size, color=False)))
         except DataError as error:
-            if on_error == "stop":
-                raise DataError(f"{error} (data.on_error skip passes over such files)") from None
-            lost.append(str(error))
+            problems.refuse("image", str(error))
     if not rows:
-        raise DataError(f"{' '.join(sources)}: no image could be read")
-    if not lost:
-        return rows, ()
-    more = f", and {len(lost) - TOLD:,} more" if len(lost) > TOLD else ""
-    one = "1 file was" if len(lost) == 1 else f"{len(lost):,} files were"
-    return rows, (f"{one} left out: {'; '.join(lost[:TOLD])}{more}",)
+        raise problems.nothing("images")
+    rows.notes, rows.left_out = tuple(problems.notes()), tuple(problems.left_out)
+    return rows
 
 
 def _paths(sources: Sequence[str]) -> Iterator[Path]:
@@ -137,7 +115,3 @@ def _check(source: str, config: SeenConfig) -> None:
 
 def _key(example: Seen) -> str:
     return example.image.key
-
-
-def _same(pixels: UInt8[np.ndarray, "H W 1"]) -> UInt8[np.ndarray, "H W 1"]:
-    return pixels

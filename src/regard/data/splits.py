@@ -23,6 +23,7 @@ class Splits(NamedTuple, Generic[T]):
         test: for the evaluation.
         others: further test sets by name, such as one of long texts.
         notes: what was done to the data that their user should know, a sentence each.
+        left_out: what could not be read and was passed over, each with its file and row, and why.
     """
 
     train: Sequence[T]
@@ -30,6 +31,7 @@ class Splits(NamedTuple, Generic[T]):
     test: Sequence[T]
     others: Mapping[str, Sequence[T]] = MappingProxyType({})
     notes: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def parts(self) -> tuple[Sequence[T], Sequence[T], Sequence[T]]:

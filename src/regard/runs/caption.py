@@ -79,7 +79,7 @@ class Caption:
         return {
             "image": self.name,
             "words": best.words,
-            "weights": best.weights.round(6).tolist(),
+            "weights": best.weights.astype(float).round(6).tolist(),
             "looked_at": [
                 None if at is None else [round(at[0] / high, 4), round(at[1] / wide, 4)]
                 for at in centres
@@ -115,8 +115,8 @@ class TrainedCaptioner(Trained):
         Raises:
             DataError: it cannot be read.
         """
-        pixels = images.read(Path(text), size=self.encoding.size, color=self.encoding.channels == 3)
-        return Picture(text, images.key(pixels), lambda: pixels)
+        size, color = self.encoding.size, self.encoding.channels == 3
+        return images.picture(text, size=size, color=color)
 
     def predict(self, questions: Sequence[Picture], search: Any = None) -> list[Caption]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Caption images as one batch, with greedy search unless ``search`` says otherwise; what

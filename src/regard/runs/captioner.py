@@ -41,7 +41,7 @@ class CaptionerSystem(System):
         "the place of the largest is framed."
     )
     folders = ("images",)
-    vocabulary = ("size", "color", "vocabulary", "min_count", "lower_case")
+    vocabulary = ("vocabulary", "min_count", "lower_case")
     source = "digits"
     measure = "exact_match"
     loss = "nats a word"
@@ -53,6 +53,7 @@ class CaptionerSystem(System):
             "training.learning_rate": 2e-3,
             "model.channels": (24, 48, 96, 128),
             "model.hidden": 192,
+            "model.warp": 0.08,
         },
     }
 

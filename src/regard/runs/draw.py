@@ -40,7 +40,7 @@ class DrawSystem(System):
         "Step by step, the image with the window that reads and the canvas with the one that "
         "writes: a frame is the grid of filters, the thicker its line the wider each filter."
     )
-    vocabulary = ("size", "threshold")
+    vocabulary = ("threshold",)
     source = "digits"
     measure = "pixels_right"
     loss = "nats an image"

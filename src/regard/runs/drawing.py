@@ -4,7 +4,6 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -12,7 +11,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from regard.data import seen_files
+from regard.data import images
 from regard.data.picture import Picture
 from regard.data.seen import Seen
 from regard.data.seen_batch import SeenEncoding
@@ -27,6 +26,9 @@ from regard.view import page, walk
 
 AT_ONCE = 250
 """Images of a batch."""
+
+POOL = 4096
+"""Tokens, as ``length`` counts them, that are answered as one batch."""
 
 IMAGINED, REDRAWN = 50, 20
 """Images that the report shows."""
@@ -78,7 +80,7 @@ class TrainedDraw(Trained):
         Raises:
             DataError: it cannot be read.
         """
-        return seen_files.picture(Path(text), self.encoding.height)
+        return images.picture(text, size=self.encoding.height, color=False)
 
     def own_questions(self, search: Any) -> Sequence[Dream]:
         """Images to be imagined, as many as ``generate`` says."""
@@ -97,7 +99,9 @@ class TrainedDraw(Trained):
         return [next(drawn if isinstance(each, Picture) else imagined) for each in questions]
 
     def length(self, question: Picture | Dream) -> int:
-        return 1
+        # All are alike; counted so that a batch's steps fit into memory.
+        pixels = self.model.config.steps * self.encoding.height * self.encoding.width
+        return max(POOL // AT_ONCE, pixels // POOL)
 
     def find(self, pictures: Sequence[Picture], options: Options, *, keep: bool) -> Found:
         """Read images and draw them again; ``keep`` as in ``Draw.forward``."""

@@ -39,6 +39,7 @@ MEANING: Final[Meaning] = {
 def scores(found: Iterable[tuple[Sequence[Seen], Found]], encoding: SeenEncoding) -> Scores:
     """The mean over all images: see ``TrainedDraw.evaluate``."""
     sums: dict[str, float] = {}
+    known = 0
     for examples, part in found:
         images = encoding.batch(examples).images.bool()
         added = {
@@ -50,14 +51,17 @@ def scores(found: Iterable[tuple[Sequence[Seen], Found]], encoding: SeenEncoding
         }
         boxes = [example.boxes for example in examples]
         if all(boxes) and len(boxes) > 1:
+            known += len(boxes)
             others = [*boxes[1:], boxes[0]]
             for name, places in (("reads", part.walk.reads), ("writes", part.walk.writes)):
                 if places is not None:
                     added[f"{name}_on_it"] = float(on(places, boxes).mean(0).sum())
                     added[f"{name}_on_another"] = float(on(places, others).mean(0).sum())
-        sums = {name: sums.get(name, 0.0) + value for name, value in added.items()}
+        for name, value in added.items():
+            sums[name] = sums.get(name, 0.0) + value
     count = sums["images"]
-    means = {name: value / count for name, value in sums.items()}
+    # A last batch of one image has no other to be held against.
+    means = {name: value / (known if "_on_" in name else count) for name, value in sums.items()}
     return means | {"images": count}
 
 

@@ -1,6 +1,7 @@
 """The run folder: everything that a training leaves behind.
 
 run.json            which system, which data (a fingerprint), which versions
+left_out.txt        what of the data could not be read, where something was passed over
 config.yaml         every option, as ``regard train SYSTEM --config`` takes them
 vocabulary.json     what the tokens are
 model.safetensors   the best weights so far, by the loss on the validation part (or the last)

@@ -63,7 +63,8 @@ def evaluate(trained: TrainedCaptioner, examples: Sequence[Captioned], search: S
 
 
 def caption_match(model: Captioner, batch: CaptionBatch) -> float:
-    """Share of a batch's images whose caption greedy search gives back to the last token."""
+    """Share of a batch's rows whose caption greedy search gives back to the last token: that of the
+    row, where an image has several, and unknown words for unknown words."""
     truth, lengths = batch.target[:, 1:], torch.full((len(batch.images),), model.grid.places)
     lengths = lengths.to(truth.device)
     found = greedy(model, batch.images, lengths, truth.shape[1]).tokens

@@ -48,7 +48,7 @@ def streamed(
     ['CCC', 'A', 'BB']
     """
     reader = _Reader(texts, pool)
-    bar = tqdm(unit=" texts", file=sys.stderr, leave=False, disable=None if progress else True)
+    bar = tqdm(unit=" answers", file=sys.stderr, leave=False, disable=None if progress else True)
     try:
         for read in reader.pools():
             answers: dict[int, T] = {}

@@ -170,7 +170,7 @@ class System(ABC):
     @abstractmethod
     def read(self, sources: Sequence[str], data: Any, encoding: Any) -> Sequence[Any]:
         """All examples of files or of standard input, to be evaluated on by a model with this
-        encoding."""
+        encoding; if they have ``notes``, sentences on what was left out, these are told."""
 
     @abstractmethod
     def encoding(self, splits: Splits[Any], data: Any, model: Any) -> Encoding:

@@ -18,7 +18,7 @@ def reinforced(
 
     Args:
         attention: the layer that drew.
-        nats: −log p of N true tokens.
+        nats: −log p of N true tokens; where labels are smoothed, the smoothed ones.
         where: their places in the flattened ``(B, T)``.
         chance: of what was drawn, a number a token.
         real: which tokens count.

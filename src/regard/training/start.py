@@ -13,7 +13,7 @@ import regard
 from regard.data import download
 from regard.data.files import exists
 from regard.data.splits import Splits, fingerprint
-from regard.errors import DataError, RangeError, RunError
+from regard.errors import DataError, RangeError, RegardError, RunError
 from regard.runs.folder import FORMAT, Run
 from regard.runs.held_out import judge, splits_of, stored_encoding
 from regard.runs.system import Encoding, System, named
@@ -102,6 +102,7 @@ def _train(
         splits = plan.system.splits(options["source"], plan.system.data(**options["data"]))
         _check_parts(splits)
         encoding = _encoding(order, plan, splits)
+        _check_fit(order, plan.system, splits, encoding)
         parameters = rehearse(plan, encoding)
         run = Run(folder)
         stop.wait_for_the_step()
@@ -156,6 +157,20 @@ def _check_vocabulary(init: Run, data: dict[str, Any], system: System) -> None:
             )
 
 
+def _check_fit(order: Order, system: System, splits: Splits[Any], encoding: Encoding) -> None:
+    """Raise where the data are not what a model that is begun with reads, such as images of another
+    size, before anything is written."""
+    if order.init is None:
+        return
+    try:
+        encoding.batch([splits.train[0]])
+    except RegardError as error:
+        raise RunError(
+            f"--init: {order.init.path} cannot read these data: {error} (the options of --data say "
+            "how they are read)"
+        ) from None
+
+
 def _find_files(options: dict[str, Any], system: System) -> None:
     """Files by their whole paths: a run is used from other folders too."""
     own = (*system.builtin, "-")
@@ -202,7 +217,8 @@ def _first_files(
     }
     if order.init is not None:
         about["init"] = str(order.init.path.resolve())
-    return {
+    lost = {"left_out.txt": "".join(f"{one}\n" for one in splits.left_out)}
+    return (lost if splits.left_out else {}) | {
         "run.json": json.dumps(about, indent=1) + "\n",
         "vocabulary.json": json.dumps(encoding.to_json(), ensure_ascii=False) + "\n",
         "config.yaml": _yaml(order.options),

@@ -19,7 +19,7 @@ from regard.runs.decode.states import select
 @torch.inference_mode()
 def search(
     model: Decoder,
-    source: Int[Tensor, "B ..."],
+    source: Tensor,
     lengths: Int[Tensor, " B"],
     search: Search,
     copies: Any = None,
@@ -52,7 +52,7 @@ def search(
     count, choose = 1, likeliest
     if search.sample:
         rows = torch.arange(len(sizes), device=source.device)
-        count, choose = search.n_best, _sampled(source, sizes, limits, search)
+        count, choose = search.n_best, _sampled(source, limits, search)
         state = state if count == 1 else select(state, rows.repeat_interleave(count))
     each = torch.tensor(limits, device=source.device).repeat_interleave(count)
     history, ends = followed(model, state, each, choose)
@@ -63,7 +63,7 @@ def search(
 @torch.inference_mode()
 def greedy(
     model: Decoder,
-    source: Int[Tensor, "B ..."],
+    source: Tensor,
     lengths: Int[Tensor, " B"],
     max_length: int,
     copies: Any = None,
@@ -87,10 +87,9 @@ def greedy(
     return Decoded(*(x.to(source.device) for x in (tokens, total, weights)))
 
 
-def _sampled(source: Tensor, sizes: list[int], limits: list[int], search: Search) -> Choice:
-    if source.ndim > 2:  # images: all of it is theirs
-        source, sizes = source.flatten(1), [source[0].numel()] * len(source)
-    own = [row[:size] for row, size in zip(source.tolist(), sizes, strict=True)]
+def _sampled(source: Tensor, limits: list[int], search: Search) -> Choice:
+    # Padding, which company brings, is no part of a source.
+    own = [row[row != PAD].tolist() for row in source.flatten(1)]
     uniform = numbers_to_draw_by(own, limits, search).to(source.device)
 
     def choose(log_probabilities: Tensor, rows: Tensor, step: int) -> Tensor:
