@@ -8,7 +8,12 @@ dates.py        the built-in set of dates;  tatoeba.py: eng-fra
 labels.py       texts and labels: a built-in set by name, or files (labelled*.py)
 sentiment.py    the built-in set of reviews;  languages.py: of names in 40 languages
 aligned.py      pairs aligned by hand
+captions.py     images and captions: scenes (scenes.py), or files (captions_*.py)
+seen_files.py   images to draw: placed.py, mnist.py, or folders
+picture.py      what an example holds of an image;  images.py: image files;  digits.py: scikit-learn's
+problems.py     what cannot be read, and is refused or left out
 vocabulary.py   characters, words (tokens.py) and pieces (pieces.py) as numbers
 copying.py      words that may be copied from source to target
-batching.py     batches of like length;  labelled_batch.py: of texts and labels
+batching.py     batches of like length;  labelled_batch.py: of texts and labels;
+                captioned_batch.py, seen_batch.py: of images
 """
