@@ -4,7 +4,7 @@ import subprocess
 import sys
 import time
 
-HEAVY = ("lightning", "babel", "matplotlib", "jsonargparse", "numba", "yaml", "rich")
+HEAVY = "lightning babel matplotlib jsonargparse numba yaml rich PIL sklearn".split()
 
 
 def test_import_leaves_the_extras_alone() -> None:
