@@ -4,7 +4,17 @@ import subprocess
 import sys
 import time
 
-HEAVY = "lightning babel matplotlib jsonargparse numba yaml rich PIL sklearn".split()
+HEAVY = [
+    "lightning",
+    "babel",
+    "matplotlib",
+    "jsonargparse",
+    "numba",
+    "yaml",
+    "rich",
+    "PIL",
+    "sklearn",
+]
 
 
 def test_import_leaves_the_extras_alone() -> None:
