@@ -10,7 +10,8 @@ sentiment.py    the built-in set of reviews;  languages.py: of names in 40 langu
 aligned.py      pairs aligned by hand
 captions.py     images and captions: scenes (scenes.py), or files (captions_*.py)
 seen_files.py   images to draw: placed.py, mnist.py, or folders
-picture.py      what an example holds of an image;  images.py: image files;  digits.py: scikit-learn's
+picture.py      what an example holds of an image;  images.py: image files
+digits.py       scikit-learn's handwritten digits
 problems.py     what cannot be read, and is refused or left out
 vocabulary.py   characters, words (tokens.py) and pieces (pieces.py) as numbers
 copying.py      words that may be copied from source to target

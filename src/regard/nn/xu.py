@@ -18,6 +18,7 @@ from regard.nn.decoders import (
 )
 from regard.nn.fixed import MeanVector
 from regard.nn.looks import look_of
+from regard.nn.refusals import probability
 from regard.nn.repeated import Repeated
 from regard.nn.source import Source, expect, expect_rows, lengths_of
 from regard.normalizers import Normalizer
@@ -64,9 +65,11 @@ class XuDecoder(RecurrentDecoder):
         attention: what looks at the image instead, of ``nn``: HardAttention, MeanVector (no
             attention), an Attention, or another of those that ``BahdanauDecoder`` takes, with
             queries of H features.
+        dropout: probability with which a feature of h_t is dropped before L_h in training, as in
+            the authors' code: what is seen is then told better than what is remembered.
 
     Raises:
-        RangeError: a size below 1.
+        RangeError: a size below 1, a dropout that is no probability.
         KindError: an attention that is none of those.
 
     >>> decoder = XuDecoder(3, 4, 8)
@@ -84,8 +87,10 @@ class XuDecoder(RecurrentDecoder):
         score: AnyScore | str = "additive",
         normalizer: Normalizer | str = "softmax",
         attention: nn.Module | None = None,
+        dropout: float = 0.0,
     ) -> None:
         super().__init__(embedding, hidden, annotation, layers=1, cell="lstm")
+        self.dropout = probability(dropout)
         if attention is None:
             attention = attention_of(hidden, annotation, score, None, normalizer)
         self.mean = MeanVector(annotation)
@@ -163,7 +168,8 @@ class XuDecoder(RecurrentDecoder):
         return torch.sigmoid(self.gate(hidden))
 
     def _features(self, embedded: Tensor, hidden: Tensor, context: Tensor) -> Tensor:
-        return embedded + self.of_state(hidden) + self.of_context(context)
+        kept = F.dropout(hidden, self.dropout, self.training)
+        return embedded + self.of_state(kept) + self.of_context(context)
 
 
 def doubly_stochastic_loss(

@@ -51,6 +51,8 @@ class CaptionerSystem(System):
             "epochs": 10,
             "training.batch_size": 64,
             "training.learning_rate": 2e-3,
+            # A slow beginning learns to see a digit a word too soon, and to remember it.
+            "training.warm_up": 0.02,
             "model.channels": (24, 48, 96, 128),
             "model.hidden": 192,
             "model.warp": 0.08,

@@ -82,8 +82,8 @@ class Captioner(nn.Module):
             self.places.requires_grad_(False).zero_()
         self.embedding = nn.Embedding(vocabulary, config.embedding, padding_idx=PAD)
         attention = _attention(config, features)
-        self.decoder = XuDecoder(config.embedding, config.hidden, features, attention=attention)
-        self.dropout = nn.Dropout(config.dropout)
+        sizes = (config.embedding, config.hidden, features)
+        self.decoder = XuDecoder(*sizes, attention=attention, dropout=config.dropout)
         self.output = nn.Linear(config.embedding, vocabulary)
 
     def loss(self, batch: CaptionBatch) -> Loss:
@@ -104,7 +104,7 @@ class Captioner(nn.Module):
             assert written.weights is not None
             weight = self.config.doubly_stochastic
             penalty = doubly_stochastic_loss(written.weights, steps)
-            total = total + (0.05 if weight is None else weight) * penalty.sum()
+            total = total + (0.01 if weight is None else weight) * penalty.sum()
         if self.training and written.chance is not None:
             total = total + reinforced(self.decoder.attention, nats, where, written.chance, real)
         return Loss(total, steps.sum().to(total.dtype))
@@ -137,13 +137,13 @@ class Captioner(nn.Module):
         if self.training and self.config.warp:
             images = warped(images, self.config.warp)
         grid = self.encoder(images)
-        return Annotated(self.dropout(annotations_of(grid) + self.places))
+        return Annotated(annotations_of(grid) + self.places)
 
     def _embedded(self, tokens: Tensor) -> Tensor:
-        return self.dropout(self.embedding(tokens))
+        return self.embedding(tokens)
 
     def _logits(self, features: Tensor) -> Tensor:
-        return self.output(self.dropout(features))
+        return self.output(features)
 
     def _over(self, written: Written) -> Tensor:
         """Weights over the places; of the mean, the same for each."""
