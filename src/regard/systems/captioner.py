@@ -104,7 +104,7 @@ class Captioner(nn.Module):
             assert written.weights is not None
             weight = self.config.doubly_stochastic
             penalty = doubly_stochastic_loss(written.weights, steps)
-            total = total + (0.05 if weight is None else weight) * penalty.sum()
+            total = total + (0.001 if weight is None else weight) * penalty.sum()
         if self.training and written.chance is not None:
             total = total + reinforced(self.decoder.attention, nats, where, written.chance, real)
         return Loss(total, steps.sum().to(total.dtype))

@@ -30,7 +30,7 @@ class Config:
         score: how the state is matched with a place: any score of ``nn.LearnedScore``; null:
             additive, as in the paper.
         normalizer: of soft attention, how scores become weights; null: softmax.
-        doubly_stochastic: of soft attention, λ of Σ_i (1 − Σ_t α_ti)², in training; null: 0.05
+        doubly_stochastic: of soft attention, λ of Σ_i (1 − Σ_t α_ti)², in training; null: 0.001
             (the paper leaves it open, its authors' code has 1).
         expectation: of hard attention, the probability with which a caption takes the weights for
             the drawn place in training; null: ½.
