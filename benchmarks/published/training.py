@@ -88,7 +88,16 @@ class Finished:
 
     def as_json(self) -> dict[str, Any]:
         """What a part's JSON keeps of it: no paths of this machine."""
-        names = ("command", "config", "seconds", "training", "steps", "parameters", "scores", "made")
+        names = (
+            "command",
+            "config",
+            "seconds",
+            "training",
+            "steps",
+            "parameters",
+            "scores",
+            "made",
+        )
         return {"run": self.path.name} | {name: getattr(self, name) for name in names}
 
 
