@@ -125,7 +125,7 @@ def test_ways_to_search(parts):
         for options in (Search(max_length=2), Search(beam=40, n_best=2, max_length=2))
     )
     assert wide.texts[0].log_probability >= greedy.texts[0].log_probability - 1e-6
-    drawn = Search(sample=True, n_best=8, max_length=5, seed=1, temperature=4.0)
+    drawn = Search(sample=True, n_best=8, max_length=5, seed=1, temperature=20.0)
     once, again = (model.predict(asked, drawn) for _ in range(2))
     assert [one.line for one in once] == [one.line for one in again]
     assert len({told.caption for told in once[0].texts}) > 3
@@ -306,7 +306,7 @@ def test_a_question_is_a_file(parts, tmp_path):
     with pytest.raises(DataError, match=r"photo\.jpg: a broken image"):
         model.question_of(str(file))
     for name in ("", "none.png", str(tmp_path)):
-        with pytest.raises(DataError, match="no such file|a folder"):
+        with pytest.raises(DataError, match="no name|no such file|a folder"):
             model.question_of(name)
     with pytest.raises(ShapeError, match=r"first: this model reads .* \(64, 64, 1\), and this is"):
         model.predict([plain("first", "1").image], SHORT)
