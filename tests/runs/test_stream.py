@@ -104,7 +104,7 @@ def test_progress_is_counted_on_a_terminal_alone(monkeypatch):
     for terminal, asked, told in ((Terminal(), True, True), (Terminal(), False, False)):
         monkeypatch.setattr(sys, "stderr", terminal)
         assert list(streamed(["a"], lambda batch: batch, progress=asked)) == ["a"]
-        assert ("texts" in terminal.getvalue()) is told
+        assert ("answers" in terminal.getvalue()) is told
     monkeypatch.setattr(sys, "stderr", io.StringIO())
     list(streamed(["a"], lambda batch: batch, progress=True))
     assert sys.stderr.getvalue() == ""
