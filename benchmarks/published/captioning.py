@@ -181,7 +181,6 @@ def page(result: dict[str, Any]) -> str:
 def drawings(result: dict[str, Any]) -> dict[str, str]:
     from pictures import beside
 
-    return {
-        f"captions_{arm}": beside(*result["arms"][arm]["figures"], columns=1)
-        for arm in ("soft", "hard")
-    }
+    figures = {arm: result["arms"][arm]["figures"] for arm in ("soft", "hard")}
+    every = {f"captions_{arm}": beside(*some, columns=1) for arm, some in figures.items()}
+    return every | {"captions_first": figures["soft"][0]}

@@ -106,7 +106,7 @@ def test_the_page_of_captions() -> None:
     assert [round(claim["measured"], 1) for claim in claims] == [96.0, 5.0, 95.0, 75.0, 1.5]
     assert [claim["limit"] for claim in claims] == [95, 60, 90, 80, 15]
     assert [claim["at_least"] for claim in claims] == [True, False, True, True, False]
-    assert set(captioning.drawings(result)) == {"captions_soft", "captions_hard"}
+    assert set(captioning.drawings(result)) == {"captions_soft", "captions_hard", "captions_first"}
 
 
 def test_the_pages_of_draw() -> None:
