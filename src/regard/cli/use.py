@@ -185,9 +185,9 @@ def _asked(
     standard input (unless something is asked ``also``)."""
     own = trained.own_questions(search)
     if texts or own or (also and file is None):
-        return Asked([*map(trained.question_of, texts), *own], typed=False)
+        return Asked([*(trained.question_of(text, search) for text in texts), *own], typed=False)
     typed = file in (None, "-") and sys.stdin.isatty()
-    return Asked(_lines(file or "-", trained), typed)
+    return Asked(_lines(file or "-", trained, search), typed)
 
 
 def _answers(
@@ -203,7 +203,7 @@ def _answers(
     )
 
 
-def _lines(file: str, trained: Trained) -> Iterator[Any]:
+def _lines(file: str, trained: Trained, search: Any) -> Iterator[Any]:
     """What the lines of a file ask, none longer than can be answered."""
     from regard.data.files import lines, name
 
@@ -215,7 +215,7 @@ def _lines(file: str, trained: Trained) -> Iterator[Any]:
                 "are answered"
             )
         try:
-            yield trained.question_of(text)
+            yield trained.question_of(text, search)
         except DataError as error:
             raise DataError(f"{name(file)}:{number}: {error}") from None
 

@@ -109,7 +109,7 @@ class TrainedCaptioner(Trained):
     model: Captioner
     encoding: CaptionEncoding
 
-    def question_of(self, text: str) -> Picture:
+    def question_of(self, text: str, search: Any = None) -> Picture:
         """The image of a file.
 
         Raises:

@@ -74,7 +74,7 @@ class TrainedDraw(Trained):
     model: Draw
     encoding: SeenEncoding
 
-    def question_of(self, text: str) -> Picture:
+    def question_of(self, text: str, search: Any = None) -> Picture:
         """The image of a file.
 
         Raises:

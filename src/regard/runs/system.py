@@ -24,6 +24,8 @@ SYSTEMS: dict[str, str] = {
     "captioner": "image to text: Show, Attend and Tell, with soft and hard attention",
     "classifier": "text to label: recurrent encoders, and attention pooling of every kind",
     "draw": "image to image: DRAW, which reads and writes through windows",
+    "language_model": "text to more text: pointer sentinel mixtures, and the machine reader",
+    "reader": "passage and question to answer: BiDAF, DocumentQA, FusionNet, QANet",
     "translator": "text to text: RNNsearch (Bahdanau), Luong's translator, the Transformer",
 }
 """The systems; ``regard.runs.NAME`` has what this module asks for, as ``SYSTEM``."""
@@ -98,8 +100,9 @@ class Trained(ABC):
     def length(self, question: Any) -> int:
         """How many tokens a question has: those of like length are answered together."""
 
-    def question_of(self, text: str) -> Any:
-        """What a person asks by a word or a line: the text itself, or the image of this name.
+    def question_of(self, text: str, search: Any) -> Any:
+        """What a person asks by a word or a line: the text itself, the image of this name, or a
+        question about the passage that ``search`` names.
 
         Raises:
             DataError: it names something that cannot be read.
