@@ -101,6 +101,20 @@ _MNIST = tuple(
     )
 )
 
+_WIKITEXT_SUMS: Final = (
+    ("test", "d790b833ef8cf03a90db7bf1271b7520b83c45ce07ba3c1a9699df81e239eca0"),
+    ("valid", "f0737ed31fc1329026e95cb8b98e19c2a182c39c240ab909dc31abf2f8af58e8"),
+)
+
+_WIKITEXT = tuple(
+    Member(f"wikitext-2/wiki.{part}.tokens", sha256, "wikitext2") for part, sha256 in _WIKITEXT_SUMS
+)
+
+_WIKITEXT_PACKED = tuple(
+    Member(f"wiki.{part}.tokens.gz", sha256, "wikitext2", content=True)
+    for part, sha256 in _WIKITEXT_SUMS
+)
+
 SETS: Final[dict[str, Set]] = {
     "eng-fra": Set(
         url="https://www.manythings.org/anki/fra-eng.zip",
@@ -134,6 +148,39 @@ SETS: Final[dict[str, Set]] = {
         citation=(
             "LeCun, Bottou, Bengio and Haffner, Gradient-Based Learning Applied to Document "
             "Recognition, Proceedings of the IEEE 86 (11), 1998"
+        ),
+    ),
+    "squad": Set(
+        url="https://rajpurkar.github.io/SQuAD-explorer/dataset/",
+        members=(
+            Member(
+                "dev-v1.1.json",
+                "95aa6a52d5d6a735563366753ca50492a658031da74f301ac5238b03966972c9",
+                "squad",
+            ),
+        ),
+        local=(
+            Member(
+                "squad-40-articles.json.gz",
+                "9ec739ddb3a92065014e69f01e9083ef474b1935dbe2508caea776af0eaba6f0",
+                "squad",
+                content=True,
+            ),
+        ),
+        licence="CC BY-SA 4.0",
+        citation=(
+            "Rajpurkar, Zhang, Lopyrev and Liang, SQuAD: 100,000+ Questions for Machine "
+            "Comprehension of Text, EMNLP 2016 (arXiv:1606.05250)"
+        ),
+    ),
+    "wikitext2": Set(
+        url="https://wikitext.smerity.com/wikitext-2-v1.zip",
+        members=_WIKITEXT,
+        local=_WIKITEXT_PACKED,
+        licence="CC BY-SA 3.0",
+        citation=(
+            "Merity, Xiong, Bradbury and Socher, Pointer Sentinel Mixture Models, ICLR 2017 "
+            "(arXiv:1609.07843)"
         ),
     ),
 }

@@ -58,6 +58,26 @@ def split(text: str) -> list[str]:
     return tokens
 
 
+def spans(text: str) -> list[tuple[str, int, int]]:
+    """The tokens of ``split``, each with the place of its first character in the text and the place
+    behind its last: ``text[start:end]`` is ``shown(token)``.
+
+    >>> spans("I don't.")
+    [('I', 0, 1), ("don'￭", 2, 6), ('t', 6, 7), ('￭.', 7, 8)]
+
+    Cost: twice that of ``split``.
+    """
+    found: list[tuple[str, int, int]] = []
+    end = 0
+    for token in split(text):
+        bare = shown(token)
+        # Nothing but white space stands between two tokens, so the next place is the right one.
+        start = text.index(bare, end)
+        end = start + len(bare)
+        found.append((token, start, end))
+    return found
+
+
 def surfaces(tokens: Iterable[str]) -> list[str]:
     """What each token adds to the text: its letters and the space before it, if there is one.
 
