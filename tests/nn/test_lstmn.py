@@ -209,3 +209,35 @@ def test_refuses():
     for sizes in ((0, 4), (3, 0)):
         with pytest.raises(RangeError, match="of at least 1, and it is 0"):
             LSTMN(*sizes)
+
+
+def test_a_window_forgets_what_is_before_it():
+    reader, x = make()
+    cut = LSTMN(3, 4, score_features=5, window=2).double()
+    cut.load_state_dict(reader.state_dict())
+    found = cut.read(x, return_weights=True)
+    state = cut.begin(3)
+    for t in range(6):
+        step = reader.step(x[:, t], state, return_weights=True)  # which keeps all
+        key, memory = (tape[:, -2:] for tape in step.state[:2])
+        torch.testing.assert_close(found.hidden[:, t], step.hidden)
+        torch.testing.assert_close(found.weights[:, t, max(t - 2, 0) : t], step.weights)
+        assert not found.weights[:, t, : max(t - 2, 0)].any()
+        state = type(state)(key, memory, step.state.attended)
+    assert found.state.key.shape[1] == 2
+    torch.testing.assert_close(found.state, state)
+
+
+@pytest.mark.parametrize("window", [None, 2])
+def test_what_is_read_in_parts_is_what_is_read_at_once(window):
+    reader = LSTMN(3, 4, window=window).double()
+    x = torch.randn(2, 6, 3, dtype=torch.float64)
+    whole, first = reader.read(x), reader.read(x[:, :4])
+    second = reader.read(x[:, 4:], first.state, return_weights=True)
+    torch.testing.assert_close(torch.cat([first.hidden, second.hidden], 1), whole.hidden)
+    torch.testing.assert_close(second.state, whole.state)
+    ones = torch.ones(2, 2, dtype=torch.float64)
+    torch.testing.assert_close(second.weights.sum(-1), ones)
+    parameters = list(reader.parameters())
+    parts = torch.autograd.grad(second.hidden.sum(), parameters)
+    torch.testing.assert_close(parts, torch.autograd.grad(whole.hidden[:, 4:].sum(), parameters))

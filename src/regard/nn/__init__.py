@@ -14,6 +14,7 @@ MonotonicAttention a walk that never goes back                        nn/monoton
 HardAttention      one place, drawn; trained with REINFORCE           nn/hard.py
 AttentionPooling   a sequence as one vector, or a few                 nn/pooling.py
 PointerAttention   weights over the inputs are the output             nn/pointer.py
+PointerSentinel    ... or a part of it: over the last words           nn/pointer_sentinel.py
 LSTMN              an LSTM that attends to its own past               nn/lstmn.py
 GaussianGlimpse    DRAW's window over an image, to read and to write  nn/glimpse.py
 MultiheadAttention   heads side by side, as torch's layer; a cache   nn/multihead.py, nn/cache.py
@@ -40,6 +41,7 @@ from regard.nn.luong import LuongDecoder
 from regard.nn.monotonic import MonotonicAttention, monotonic_alignment, monotonic_alignments
 from regard.nn.multihead import MultiheadAttention
 from regard.nn.pointer import PointerAttention
+from regard.nn.pointer_sentinel import PointerSentinel
 from regard.nn.pooling import AttentionPooling
 from regard.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
 from regard.nn.relative import RelativeAttention
@@ -69,6 +71,7 @@ __all__ = [
     "MonotonicAttention",
     "MultiheadAttention",
     "PointerAttention",
+    "PointerSentinel",
     "RecurrentEncoder",
     "RelativeAttention",
     "RotaryPositions",

@@ -32,6 +32,16 @@ class LSTMNStep(NamedTuple):
     weights: Tensor | None
 
 
+class LSTMNRead(NamedTuple):
+    """h and c of T tokens ``(B, T, H)``, the state after them, and the weights ``(B, T, P + T)``
+    over P tokens before and these, if they were asked."""
+
+    hidden: Tensor
+    cell: Tensor
+    state: LSTMNState
+    weights: Tensor | None
+
+
 class LSTMN(nn.Module):
     """The machine reader: an LSTM whose memory is a tape of all past states, read by attention.
 
@@ -53,6 +63,8 @@ class LSTMN(nn.Module):
         features: E, of x_t.
         hidden: H.
         score_features: D; None: H.
+        window: how many of the last tokens are read at most, and kept on the tape; None: all, as in
+            the paper.
 
     Raises:
         RangeError: a size below 1.
@@ -64,11 +76,20 @@ class LSTMN(nn.Module):
     (torch.Size([1, 3, 4]), tensor([1., 0., 0.], grad_fn=<SelectBackward0>))
     """
 
-    def __init__(self, features: int, hidden: int, *, score_features: int | None = None) -> None:
+    def __init__(
+        self,
+        features: int,
+        hidden: int,
+        *,
+        score_features: int | None = None,
+        window: int | None = None,
+    ) -> None:
         super().__init__()
         score_features = hidden if score_features is None else score_features
         sizes("LSTMN", features=features, hidden=hidden, score_features=score_features)
-        self.features, self.hidden = features, hidden
+        if window is not None:
+            sizes("LSTMN", window=window)
+        self.features, self.hidden, self.window = features, hidden, window
         self.key = nn.Linear(hidden, score_features, bias=False)
         self.query_input = nn.Linear(features, score_features, bias=False)
         self.query_attended = nn.Linear(hidden, score_features, bias=False)
@@ -103,7 +124,7 @@ class LSTMN(nn.Module):
         hidden, cell = memory.chunk(2, -1)
         key = _longer(state.key, self.key(hidden))
         tape = _longer(state.memory, memory)
-        return LSTMNStep(hidden, cell, LSTMNState(key, tape, attended), weights)
+        return LSTMNStep(hidden, cell, self._kept(LSTMNState(key, tape, attended)), weights)
 
     def forward(
         self,
@@ -125,27 +146,62 @@ class LSTMN(nn.Module):
             KindError: lengths that are not integers.
         """
         expect(tokens, 3, self.features, "tokens (B, T, E)")
-        batch, count = tokens.shape[:2]
         lengths = lengths_of(tokens, lengths)
-        tokens = cleared(tokens, lengths)
-        queries, gates = self.query_input(tokens), self.gates_input(tokens)
-        state, rows = self.begin(batch), []
-        keys, memories = (x.new_empty(batch, count, x.shape[-1]) for x in state[:2])
+        found = self.read(cleared(tokens, lengths), return_weights=return_weights)
+        hidden, cell = cleared(torch.cat(found[:2], -1), lengths).chunk(2, -1)
+        if found.weights is None:
+            return hidden, cell
+        return hidden, cell, cleared(found.weights, lengths)
+
+    def read(
+        self,
+        tokens: Float[Tensor, "B T E"],
+        state: LSTMNState | None = None,
+        *,
+        return_weights: bool = False,
+    ) -> LSTMNRead:
+        """Several tokens further: ``step`` again and again, without a copy of the tape at each.
+
+        Args:
+            tokens: x.
+            state: after the tokens before; None: these are the first.
+            return_weights: give the weights too.
+
+        Raises:
+            ShapeError: tokens of other features, or a state of another batch.
+        """
+        expect(tokens, 3, self.features, "tokens (B, T, E)")
+        state = self.begin(len(tokens)) if state is None else state
+        expect_rows(state.key, tokens=tokens)
+        (batch, count), past = tokens.shape[:2], state.key.shape[1]
+        queries, gates, rows = self.query_input(tokens), self.gates_input(tokens), []
+        keys, memories = (x.new_empty(batch, past + count, x.shape[-1]) for x in state[:2])
+        for memory, tape in zip((keys, memories), state[:2], strict=True):
+            memory[:, :past] = tape.detach()
         # torch.func sees no memory that is shared.
         write: Any = _longer if torch._C._are_functorch_transforms_active() else _Written.apply
         for t in range(count):
-            attended, memory, row = self._read(queries[:, t], gates[:, t], state, return_weights)
+            seen = self._kept(state)
+            attended, memory, row = self._read(queries[:, t], gates[:, t], seen, return_weights)
             key = self.key(memory[:, : self.hidden])
             state = LSTMNState(
                 write(state.key, key, keys), write(state.memory, memory, memories), attended
             )
             if row is not None:
-                rows.append(nn.functional.pad(row, (0, count - t)))
-        hidden, cell = cleared(state.memory, lengths).chunk(2, -1)
-        if not return_weights:
-            return hidden, cell
-        weights = torch.stack(rows, 1) if rows else tokens.new_zeros(batch, 0, 0)
-        return hidden, cell, cleared(weights, lengths)
+                lost = past + t - seen.key.shape[1]
+                rows.append(nn.functional.pad(row, (lost, count - t)))
+        hidden, cell = state.memory[:, past:].chunk(2, -1)
+        weights = None
+        if return_weights:
+            weights = torch.stack(rows, 1) if rows else tokens.new_zeros(batch, 0, past)
+        return LSTMNRead(hidden, cell, self._kept(state), weights)
+
+    def _kept(self, state: LSTMNState) -> LSTMNState:
+        """The state with as much of the tape as is read."""
+        if self.window is None or state.key.shape[1] <= self.window:
+            return state
+        key, memory = (tape[:, -self.window :] for tape in state[:2])
+        return LSTMNState(key, memory, state.attended)
 
     def _read(
         self, query: Tensor, gates: Tensor, state: LSTMNState, return_weights: bool

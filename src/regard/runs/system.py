@@ -13,6 +13,7 @@ from typing import Any, ClassVar, Protocol
 from torch import nn
 
 from regard.data.splits import Splits
+from regard.runs.dealing import Deal, Dealt, by_length
 from regard.view.page import Section
 
 Scores = dict[str, float]
@@ -186,6 +187,11 @@ class System(ABC):
     @abstractmethod
     def build(self, model: Any, encoding: Any) -> nn.Module:
         """A model, not trained: ``loss(batch)`` is a ``systems.loss.Loss``."""
+
+    def batches(self, part: Sequence[Any], encoding: Any, deal: Deal) -> Dealt:
+        """A part of the data in batches: examples of like length together, unless they are read in
+        some other order."""
+        return by_length(part, encoding, deal)
 
     @abstractmethod
     def judge(self, model: Any, batch: Any) -> float:

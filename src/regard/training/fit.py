@@ -4,19 +4,17 @@ import logging
 import math
 import sys
 import warnings
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import EarlyStopping, TQDMProgressBar
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from regard.data.batching import LengthBatches
 from regard.data.splits import Splits
 from regard.errors import RangeError, RegardError, RunError
+from regard.runs.dealing import Deal, Dealt
 from regard.runs.folder import Run
 from regard.runs.system import Encoding, System
 from regard.training.callbacks import JsonLines, KeepWeights, StopOnSignal
@@ -102,7 +100,7 @@ def fit(
         logger=lines,
         default_root_dir=run.path,
         enable_checkpointing=False,  # of Lightning's own
-        use_distributed_sampler=False,  # LengthBatches deals the batches out
+        use_distributed_sampler=False,  # the system deals the batches out
         plugins=[WholeFiles()],
         callbacks=[
             *([] if plan.trainer.get("enable_progress_bar") is False else [TQDMProgressBar(5)]),
@@ -118,19 +116,11 @@ def fit(
         lines.forget_after(_steps_done(run) if resume else -1)
     task = Task(system, plan.training, plan.system.judge, run.checkpoint, plan.system.measure)
     train, valid = (
-        _loader(
-            part,
-            encoding,
-            LengthBatches(
-                _lengths(part, encoding),
-                size,
-                plan.training.seed,
-                tokens=plan.training.batch_tokens,
-                shards=trainer.world_size,
-                shard=trainer.global_rank,
-            ),
+        _loader(plan.system.batches(part, encoding, deal))
+        for part, deal in (
+            (splits.train, _deal(plan, trainer, learns=True)),
+            (splits.valid, _deal(plan, trainer, learns=False)),
         )
-        for part, size in ((splits.train, plan.training.batch_size), (splits.valid, AT_ONCE))
     )
     trainer.fit(
         task,
@@ -176,22 +166,27 @@ def _steps_done(run: Run) -> int:
         raise RunError(f"{run.checkpoint} is broken: {error}") from error
 
 
-def _loader(examples: Sequence[Any], encoding: Encoding, batches: LengthBatches) -> DataLoader[Any]:
+def _deal(plan: Plan, trainer: Trainer, *, learns: bool) -> Deal:
+    training = plan.training
+    return Deal(
+        training.batch_size if learns else AT_ONCE,
+        training.seed,
+        learns,
+        training.batch_tokens,
+        trainer.world_size,
+        trainer.global_rank,
+    )
+
+
+def _loader(dealt: Dealt) -> DataLoader[Any]:
     return DataLoader(
-        examples,  # pyright: ignore[reportArgumentType]
-        batch_sampler=batches,  # pyright: ignore[reportArgumentType]
-        collate_fn=encoding.batch,
+        dealt.examples,  # pyright: ignore[reportArgumentType]
+        batch_sampler=dealt.batches,  # pyright: ignore[reportArgumentType]
+        collate_fn=dealt.collate,
         # Of its own: else each pass over the data draws from the states that the model draws from,
         # and a training that goes on at the start of an epoch would make one pass more.
         generator=torch.Generator(),
     )
-
-
-def _lengths(examples: Sequence[Any], encoding: Encoding) -> np.ndarray:
-    """Tokens of each example, on each of its sides: 4 bytes a number, while they are made too."""
-    shape = np.shape(encoding.length(examples[0]))
-    found = map(encoding.length, examples)
-    return np.fromiter(found, np.dtype((np.int32, shape)), len(examples))
 
 
 RANKS = ("lightning.fabric.utilities.rank_zero", "lightning.pytorch.utilities.rank_zero")

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
-from regard.data.batching import LengthBatches
+from regard.runs.dealing import Batches
 from regard.training import randomness
 from regard.training.options import Training
 from regard.training.progress import Progress, factor
@@ -23,7 +23,8 @@ class Task(LightningModule):
 
     Args:
         system: the model. If it has a number ``progress``, it is told the share of the training
-            that is done.
+            that is done. If it has a ``carried``, what one step leaves for the next, that goes into
+            checkpoints.
         options: how it is trained.
         judge: what else to measure of a validation batch, a mean over its rows; larger is better.
         checkpoint: where the state goes.
@@ -115,6 +116,7 @@ class Task(LightningModule):
             "epoch": self.current_epoch + whole,
             "skip": 0 if whole else progress.processed,
             "random": self._of_all(randomness.state()),
+            "carried": self._of_all(getattr(self.system, "carried", None)),
         }
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
@@ -128,6 +130,9 @@ class Task(LightningModule):
             states = resumed["random"]
             # With another number of processes it is another training anyway.
             randomness.restore(states[self.global_rank % len(states)])
+            carried = resumed.get("carried", [None])
+            if hasattr(self.system, "carried"):
+                self.system.carried = carried[self.global_rank % len(carried)]
             self._went_on = True
         elif self.global_rank:
             # All processes were seeded alike, for the same first weights; from here on each drops
@@ -152,8 +157,8 @@ class Task(LightningModule):
             torch.distributed.all_gather_object(everyone, own)
         return everyone
 
-    def _batches(self) -> LengthBatches:
+    def _batches(self) -> Batches:
         loader = self.trainer.train_dataloader
         assert isinstance(loader, DataLoader)
-        assert isinstance(loader.batch_sampler, LengthBatches)
-        return loader.batch_sampler
+        batches: Any = loader.batch_sampler
+        return batches
