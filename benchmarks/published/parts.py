@@ -4,7 +4,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from published import captioning, classification, drawing, looking, translation
+from published import (
+    captioning,
+    classification,
+    drawing,
+    looking,
+    modelling,
+    reading,
+    translation,
+)
 from published.training import Bench
 
 Result = dict[str, Any]
@@ -83,5 +91,32 @@ PARTS: dict[str, Part] = {
         drawing.mnist,
         drawing.mnist_page,
         drawings=drawing.mnist_drawings,
+    ),
+    "prose": Part(
+        "Python's help, with a pointer and without",
+        modelling.prose,
+        modelling.prose_page,
+        modelling.prose_claims,
+        modelling.prose_drawings,
+    ),
+    "wikitext2": Part(
+        "Articles of Wikipedia, with a pointer and without",
+        modelling.wikitext2,
+        modelling.wikitext2_page,
+        modelling.wikitext2_claims,
+        modelling.wikitext2_drawings,
+    ),
+    "reading": Part(
+        "Questions about stories",
+        reading.world,
+        reading.page,
+        reading.claims,
+        reading.drawings,
+    ),
+    "squad": Part(
+        "Questions about articles",
+        reading.squad,
+        reading.squad_page,
+        reading.squad_claims,
     ),
 }

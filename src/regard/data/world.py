@@ -11,6 +11,7 @@ from regard.data.questions import Question, QuestionsConfig
 from regard.data.splits import Splits
 from regard.data.world_asked import ask
 from regard.data.world_draws import Draws
+from regard.data.world_gathering import KIND, gathering
 from regard.data.world_plot import plot
 from regard.data.world_told import told
 
@@ -20,21 +21,24 @@ TRAIN, VALID, TEST = 30_000, 1_000, 1_000
 HELD_OUT: Final = "test"
 """The part whose people have names that no other part has."""
 
+GATHERINGS, OF_ALL = 3, 5
+"""Of how many stories how many are gatherings."""
+
 
 def world(config: QuestionsConfig) -> Splits[Question]:
     """30,000 stories to learn from, 1,000 to choose by and 1,000 to be judged on.
 
     Each is eleven sentences of six people who go to places, take things and give them to
     one another, and of animals and things that are too … for something; and one question that has
-    one right answer, of six kinds (``world_asked.KINDS``). In the test part all people have made
+    one right answer, of seven kinds (``world_asked.KINDS``). In the test part all people have made
     names that stand in no other part. ``references`` says for what each pronoun stands. Of
     ``config``, ``seed`` and ``train`` decide. A story is made when it is asked for.
 
-    Cost: 0.15 ms a story, each time that it is asked for.
+    Cost: 0.3 ms a story, each time that it is asked for.
 
     >>> example = world(QuestionsConfig(train=5)).train[0]
     >>> example.question, example.texts, example.kind
-    ('Who picked up the bottle?', ('Fikan',), 'taken')
+    ('Who handed the bottle to Ellen?', ('Daniel',), 'role')
     """
     train = TRAIN if config.train is None else config.train
     return Splits(
@@ -71,7 +75,10 @@ class World(Sequence[Question]):
             return self.take(np.arange(*index.indices(len(self))))
         number = int(self._numbers[index])
         draws = Draws(f"world {self.seed} {self.part} {number}")
-        story = told(draws, plot(draws, held_out=self.part == HELD_OUT))
+        held_out, name = self.part == HELD_OUT, f"{self.part} {number}"
+        if draws.below(OF_ALL) < GATHERINGS:
+            passage, question, answer = gathering(draws, held_out=held_out)
+            return Question(passage, question, (answer,), KIND, name)
+        story = told(draws, plot(draws, held_out=held_out))
         kind, (question, answer) = ask(draws, story)
-        name = f"{self.part} {number}"
         return Question(story.passage, question, (answer,), kind, name, story.references)
