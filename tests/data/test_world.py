@@ -11,10 +11,13 @@ from regard.data.questions import QuestionsConfig
 from regard.data.world import World, world
 from regard.data.world_asked import KINDS
 from regard.data.world_draws import Draws
+from regard.data.world_gathering import KIND
 from regard.data.world_names import HELD_OUT, Person, is_held_out, people
 from regard.data.world_names import made as made_name
 
-PARTS = {part: World.of(part, 0, 400) for part in ("train", "valid", "test")}
+PARTS = {part: World.of(part, 0, 600) for part in ("train", "valid", "test")}
+STORIES = {part: [one for one in some if one.kind != KIND] for part, some in PARTS.items()}
+GATHERINGS = {part: [one for one in some if one.kind == KIND] for part, some in PARTS.items()}
 
 SENTENCE = re.compile(
     r"(?:(?P<pronoun>(?:Then|There) (?:he|she))|(?P<who>[A-Z]\w+)) "
@@ -60,25 +63,6 @@ def referent(here):
     return here["first" if of_first else "second"]
 
 
-def truth_behind(sentences, question):
-    """For the one false clause of a question, the names that make it true, each in its place."""
-    clauses = re.split(r", | and ", question[len("One name is wrong in this: ") :].split(".")[0])
-    done = [here for here in sentences if "adjective" not in here]
-    found = set()
-    for clause in clauses:
-        (told,) = said(f"{clause}.")
-        told = {key: word for key, (word, _) in told.items()}
-        differences = [
-            [key for key in told if here.get(key, ("-",))[0] != told[key]] for here in done
-        ]
-        if [] in differences:
-            continue
-        for here, keys in zip(done, differences, strict=True):
-            if keys in (["who"], ["to"]) and here.keys() - {"pronoun"} == told.keys():
-                found.add(here[keys[0]])
-    return found
-
-
 def answers(passage, question):
     """All right answers, each with the place where it stands."""
     sentences = said(passage)
@@ -117,8 +101,6 @@ def answers(passage, question):
             who = sentences[at]["who"][0]
             there = [s["place"] for s in sentences[:at] if "place" in s and s["who"][0] == who]
             return {there[-1]}
-        case ["One", "name", "is", "wrong", "in", "this:", *_]:
-            return truth_behind(sentences, question)
         case _:
             raise AssertionError(question)
     asked, answer = wanted
@@ -131,19 +113,15 @@ def answers(passage, question):
 
 @pytest.mark.parametrize("part", PARTS)
 def test_every_answer_is_the_only_right_one(part):
-    for one in PARTS[part]:
+    for one in STORIES[part]:
         (answer,) = one.answers
         found = answers(one.passage, one.question)
-        if one.kind == "changed":  # one name, which may belong in either of two sentences
-            assert {name for name, _ in found} == {one.texts[0]}, (one.passage, one.question)
-            assert (one.texts[0], answer.start) in found
-        else:
-            assert found == {(one.texts[0], answer.start)}, (one.passage, one.question)
+        assert found == {(one.texts[0], answer.start)}, (one.passage, one.question)
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_pronouns_stand_for_what_they_say(part):
-    for one in PARTS[part]:
+    for one in STORIES[part]:
         expected = set()
         for here in said(one.passage):
             if "pronoun" in here:
@@ -157,7 +135,7 @@ def test_pronouns_stand_for_what_they_say(part):
 
 
 def test_he_and_she_stay():
-    for one in PARTS["train"]:
+    for one in STORIES["train"]:
         spoken = defaultdict(set)
         for pronoun, name in one.references:
             spoken[one.passage[slice(*name)]].add(one.passage[slice(*pronoun)])
@@ -167,13 +145,26 @@ def test_he_and_she_stay():
             assert name not in world_words.HE or words == {"he"}
 
 
+@pytest.mark.parametrize("part", PARTS)
+def test_of_those_who_came_the_question_leaves_out_the_answer(part):
+    for one in GATHERINGS[part]:
+        came, back = (re.findall(r"[A-Z]\w+", text) for text in (one.passage, one.question))
+        assert back.pop() == "Who"
+        assert len(came) == len(set(came)) == 14
+        assert len(back) == 13
+        assert set(came) - set(back) == set(one.texts)
+        assert not one.references
+        assert all(map(is_held_out, came)) or part != "test"
+        assert len(tokens.split(one.passage)) == 56
+
+
 def people_of(one):
     return {here[key][0] for here in said(one.passage) for key in ("who", "to") if key in here}
 
 
 @pytest.mark.parametrize("part", PARTS)
 def test_the_size_of_a_story(part):
-    for one in PARTS[part]:
+    for one in STORIES[part]:
         sentences = said(one.passage)
         assert len(sentences) == 11
         assert len(people_of(one)) == 6
@@ -195,15 +186,17 @@ def test_names_of_the_test_part_are_new():
     frequent = {*world_words.SHE, *world_words.HE}
     names = {part: Counter() for part in PARTS}
     for part in PARTS:
-        for one in PARTS[part]:
+        for one in STORIES[part]:
             names[part].update(people_of(one))
     assert not names["test"].keys() & (names["train"].keys() | names["valid"].keys() | frequent)
-    assert len(names["test"]) > 2000
+    assert len(names["test"]) > 1000
     assert all(is_held_out(name) for name in names["test"])
     for part in ("train", "valid"):
         assert not any(is_held_out(name) for name in names[part].keys() - frequent)
-        share = sum(count for name, count in names[part].items() if name in frequent) / (400 * 6)
-        assert abs(share - 0.5) < 4 * (0.25 / 2400) ** 0.5
+        share = sum(count for name, count in names[part].items() if name in frequent) / (
+            len(STORIES[part]) * 6
+        )
+        assert abs(share - 0.5) < 4 * (0.25 / (len(STORIES[part]) * 6)) ** 0.5
     assert not any(name.lower() in " ".join(world_words.THINGS) for name in names["test"])
 
 
@@ -225,7 +218,7 @@ def test_kinds_come_evenly_and_guesses_are_poor():
     counts, guesses = Counter(), defaultdict(list)
     places = {*world_words.PLACES, *world_words.CROSSED}
     things = {*world_words.THINGS, *world_words.CONTAINERS}
-    for one in [*PARTS["train"], *PARTS["valid"], *PARTS["test"]]:
+    for one in [*STORIES["train"], *STORIES["valid"], *STORIES["test"]]:
         counts[one.kind] += 1
         words = set(re.findall(r"\w+", one.passage))
         answer = one.texts[0]
@@ -238,9 +231,11 @@ def test_kinds_come_evenly_and_guesses_are_poor():
             candidates = next(some for some in sets if answer in some)
         assert answer in candidates
         guesses[one.kind].append(1 / len(candidates))
+    every = sum(map(len, PARTS.values()))
+    assert abs(sum(map(len, GATHERINGS.values())) - 0.6 * every) < 4 * (0.24 * every) ** 0.5
     assert counts.keys() == KINDS.keys()
-    assert abs(counts.pop("changed") - 600) < 4 * 300**0.5
-    assert all(abs(count - 100) < 4 * (1200 * 11 / 144) ** 0.5 for count in counts.values())
+    even, among = sum(counts.values()) / 6, sum(counts.values())
+    assert all(abs(count - even) < 4 * (among * 5 / 36) ** 0.5 for count in counts.values())
     means = {kind: np.mean(some) for kind, some in guesses.items()}
     assert max(means.values()) < 0.23
     assert np.mean([share for some in guesses.values() for share in some]) < 0.2

@@ -28,17 +28,18 @@ GATHERINGS, OF_ALL = 3, 5
 def world(config: QuestionsConfig) -> Splits[Question]:
     """30,000 stories to learn from, 1,000 to choose by and 1,000 to be judged on.
 
-    Each is eleven sentences of six people who go to places, take things and give them to
-    one another, and of animals and things that are too … for something; and one question that has
-    one right answer, of seven kinds (``world_asked.KINDS``). In the test part all people have made
-    names that stand in no other part. ``references`` says for what each pronoun stands. Of
-    ``config``, ``seed`` and ``train`` decide. A story is made when it is asked for.
+    Three of five are gatherings (``world_gathering``): fourteen people go to places, and the
+    question asks for the one whom it does not name. The others are eleven sentences of six people
+    who go to places, take things and give them to one another, and of animals and things that are
+    too … for something, and one question of six kinds (``world_asked.KINDS``). Each question has
+    one right answer. In the test part all people have made names that stand in no other part.
+    ``references`` says for what each pronoun stands. Of ``config``, ``seed`` and ``train`` decide.
 
     Cost: 0.3 ms a story, each time that it is asked for.
 
-    >>> example = world(QuestionsConfig(train=5)).train[0]
+    >>> example = world(QuestionsConfig(train=5)).train[1]
     >>> example.question, example.texts, example.kind
-    ('Who handed the bottle to Ellen?', ('Daniel',), 'role')
+    ('Where did Braflus go first?', ('attic',), 'order')
     """
     train = TRAIN if config.train is None else config.train
     return Splits(

@@ -42,7 +42,10 @@ class AttentionFlow(nn.Module):
     Source:  Seo et al. 2017 (arXiv:1611.01603), §2, layer 4, for "max"; Xiong, Zhong, Socher 2017
              (arXiv:1611.01604), §2.2, in the form of Yu et al. 2018 (arXiv:1804.09541), §2.2, for
              "columns"
-    Departs: h̃ is given once, ``(B, 1, F)``, and not repeated for each word of the passage
+    Departs: h̃ is given once, ``(B, 1, F)``, and not repeated for each word of the passage; of a
+             trilinear score w₃ begins with 1 and not at random, so that the first scores are inner
+             products and like words find each other: scores near 0 would begin as means, and what
+             reads them learns to do without them
     Cost:    O(C·Q·F) time; the C × Q scores are kept, for both directions need them
 
     Args:
@@ -72,6 +75,8 @@ class AttentionFlow(nn.Module):
         self.features: int = features
         self.back: Back = back
         self.score = LearnedScore(score, features)
+        if score == "trilinear":
+            begin_as_products(self.score)
 
     def forward(
         self,
@@ -110,6 +115,11 @@ class AttentionFlow(nn.Module):
 
     def extra_repr(self) -> str:
         return f"{self.features}, back={self.back!r}"
+
+
+def begin_as_products(score: LearnedScore, scale: float = 1.0) -> None:
+    """Let a trilinear score begin as an inner product, times ``scale``."""
+    nn.init.constant_(score.get_parameter("product_weight"), scale)
 
 
 def _within(array: Tensor, lengths: Tensor) -> Bool[Tensor, "B 1 N"]:

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from regard.grid import Array
 from regard.masks import Mask, padding, window
 from regard.nn.attention import Attention
-from regard.nn.flow import AttentionFlow
+from regard.nn.flow import AttentionFlow, begin_as_products
 from regard.nn.source import cleared
 from regard.scores import AnyScore, Score
 from regard.scores.score import InnerProduct
@@ -33,7 +33,7 @@ class DocumentQA(nn.Module):
 
     Source:  Clark, Gardner 2018 (arXiv:1710.10723), §3.1, §4.1
     Departs: the passage is one paragraph, so nothing is normalised over several; h̃ multiplies h as
-             in BiDAF, where the paper multiplies ũ by it
+             in BiDAF, where the paper multiplies ũ by it; w₃ of the trilinear scores begins with 1
     Cost:    O(C·H²) time of four recurrent layers, and O(C·(C + Q)·H) of attention
 
     Args:
@@ -76,6 +76,8 @@ class SelfRead(nn.Module):
         super().__init__()
         self.context = Recurrent(2 * hidden, hidden, "gru", dropout)
         self.attention = Attention(2 * hidden, score=score)
+        if score == "trilinear":
+            begin_as_products(self.attention.score)
         self.dropout = Dropout(dropout)
         self.read = nn.Linear(6 * hidden, 2 * hidden)
 

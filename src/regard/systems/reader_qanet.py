@@ -5,7 +5,7 @@ from jaxtyping import Float, Int
 from torch import Tensor, nn
 
 from regard.masks import padding
-from regard.nn.flow import AttentionFlow
+from regard.nn.flow import AttentionFlow, begin_as_products
 from regard.nn.multihead import MultiheadAttention
 from regard.nn.positions import SinusoidalPositions
 from regard.nn.separable import SeparableConvolution
@@ -43,6 +43,7 @@ class QANet(nn.Module):
         first, second = KERNELS if config.kernel is None else (config.kernel, config.kernel)
         self.context = Blocks(config, 1, first)
         self.flow = AttentionFlow(features, back="columns")
+        begin_as_products(self.flow.score, features**-0.5)  # of words that have a norm
         self.read = nn.Linear(4 * features, features)
         self.model = Blocks(config, config.blocks or BLOCKS, second)
         self.start, self.end = Place(2 * features), Place(2 * features)
