@@ -26,7 +26,8 @@ class QANet(nn.Module):
     Source:  Yu et al. 2018 (arXiv:1804.09541), §2
     Departs: 2H features, and fewer blocks, heads and convolutions unless they are asked for, for
              small data on a CPU; no layers are dropped at random (stochastic depth); dropout drops
-             the same features of all words of a text; a norm behind the last block of a pass, as
+             the same features of all words of a text; words are multiplied by √2H before positions
+             are added, and w₃ of the flow begins with 1/√2H; a norm behind the last block of a pass, as
              pre-norm stacks have
     Cost:    O(C·K·H + C·H²) time a convolution, O(C²·H) a block
 
@@ -65,7 +66,9 @@ class QANet(nn.Module):
 
     def _encoded(self, text: Text) -> Float[Tensor, "B T F"]:
         words = self.narrowed(self.highways(self.dropout(text.told)))
-        return self.context(words, text.lengths)[0]
+        # Else positions would drown the words to which they are added, and like words would not be
+        # alike (Vaswani et al. 2017, §3.4, does the same).
+        return self.context(words * words.shape[-1] ** 0.5, text.lengths)[0]
 
 
 class Blocks(nn.Module):
