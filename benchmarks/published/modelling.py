@@ -245,9 +245,9 @@ def prose_page(result: dict[str, Any]) -> str:
         "![Gate and words pointed at](results/prose_pointer.svg)\n\n"
         f"The machine reader, which reads a word after another by attention to its own past, has a "
         f"perplexity of {reader['perplexity']:.2f} after {reader['run']['steps']:,} steps "
-        f"({reader['run']['parameters']:,} parameters, {reader['run']['seconds'] / 60:.1f} minutes, "
-        "one seed). What it looked at while it read the same words, a row a word, the words before "
-        "it shaded by their weights:\n\n"
+        f"({reader['run']['parameters']:,} parameters, {reader['run']['seconds'] / 60:.1f} "
+        "minutes, one seed). What it looked at while it read the same words, a row a word, the "
+        "words before it shaded by their weights:\n\n"
         "![Intra-attention](results/prose_lstmn.svg)\n\n"
         f"{commands(result)}\n    {reader['run']['command']}"
     )

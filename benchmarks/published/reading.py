@@ -9,6 +9,7 @@ from published.spread import percent, share
 from published.training import Bench, Finished, Option, Order
 from regard.data.questions import Asked, Question
 from regard.runs.read import Reply, TrainedReader
+from regard.runs.scores_of_readings import pointing
 from regard.view import shading, svg
 
 Options = Mapping[str, Option]
@@ -85,10 +86,10 @@ def arm_of(run: Finished) -> dict[str, Any]:
         },
         "run": run.as_json(),
     }
-    if "pointing" in scores:
-        many = round(scores["references"])
-        found["pointing"] = share(round(scores["pointing"] * many), many)
-        found["chance"] = scores["pointing_chance"]
+    pointed = pointing(*ready(run))
+    if pointed is not None:
+        found["pointing"] = share(round(pointed.share * pointed.count), pointed.count)
+        found["chance"] = pointed.chance
     return found
 
 
@@ -191,12 +192,14 @@ def page(result: dict[str, Any]) -> str:
     it = result["it"]
     commands = "\n".join(f"    {one['run']['command']}" for one in arms.values())
     return (
-        f"[Stories](data/world.md) of six people, and {result['questions']:,} questions about them, "
-        "each answered by a span of the story; no name of the test stories stands in a story to "
-        "learn from. An answer is exact by SQuAD's rules. In brackets the 95% interval (Wilson's); "
-        "behind it the share of each kind of question that was answered exactly. Without attention "
-        "each weight is the even share, and the rest is that of DocumentQA. Minutes are those of "
-        "the whole command, evaluation counted.\n\n"
+        f"[Stories](data/world.md), and {result['questions']:,} questions about them, each "
+        "answered by a span of the story; no name of the test stories stands in a story to learn "
+        "from. An answer is exact by SQuAD's rules. In brackets the 95% interval (Wilson's); "
+        "behind it the share of each kind of question that was answered exactly. Without attention each weight "
+        "is the even share, and the rest is that of DocumentQA. Three questions of five are of the "
+        "kind `absent`, which names thirteen people: the world was made harder until a mean could "
+        "not keep what it was asked. Minutes are those of the whole command, evaluation "
+        "counted.\n\n"
         f"{table(heads, rows)}\n\n"
         "How often the largest self-attention weight of the word “it” falls on the noun that it "
         "stands for, which the reader was never told; chance is one word of the story among all "
@@ -223,8 +226,8 @@ def squad_page(result: dict[str, Any]) -> str:
         f"[SQuAD](data/squad.md)'s development set, as far as it is here: 40 articles, of which 32 "
         f"are learned from; the {result['questions']:,} questions about {result['passages']:,} "
         "passages of the 8 others are answered. A tenth of the data that the papers had, words "
-        "without vectors learned from billions of others, and minutes on a CPU: the numbers are far "
-        "below theirs, and say what attention is worth where all else is the same.\n\n"
+        "without vectors learned from billions of others, and minutes on a CPU: the numbers are "
+        "far below theirs, and say what attention is worth where all else is the same.\n\n"
         f"{table(heads, rows)}\n\n"
         f"{commands}"
     )

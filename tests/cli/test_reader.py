@@ -20,8 +20,8 @@ SMALL = [
     "--data.min_count=1",
 ]
 
-NAMES = "Ann Bob Cleo Dan Eve Fay Gus Hal Ida Jon Kim Leo".split()
-THINGS = "cat dog hat cup key map".split()
+NAMES = ["Ann", "Bob", "Cleo", "Dan", "Eve", "Fay", "Gus", "Hal", "Ida", "Jon", "Kim", "Leo"]
+THINGS = ["cat", "dog", "hat", "cup", "key", "map"]
 
 
 def rows():
@@ -62,9 +62,7 @@ def questions(tmp_path_factory):
 def run(questions, tmp_path_factory):
     folder = tmp_path_factory.mktemp("runs") / "reader"
     options = ["--data.stride=null", "--data.max_length=20", "--data.on_error=skip"]
-    done = regard(
-        "train", "reader", questions / "some.jsonl", "--run", folder, *SMALL, *options
-    )
+    done = regard("train", "reader", questions / "some.jsonl", "--run", folder, *SMALL, *options)
     assert done.returncode == 0, done.stderr
     return folder, done
 
@@ -82,10 +80,10 @@ def test_what_is_left_out_is_told(run):
 
 
 def test_what_is_broken_ends_a_training_before_it_begins(questions, tmp_path):
+    train, short = ["train", "reader"], ["--data.stride=null", "--data.max_length=20"]
     done = several(
         *(
-            ["train", "reader", questions / f"bad{number}.jsonl", "--run", tmp_path / "run"]
-            + ["--data.stride=null", "--data.max_length=20"]
+            [*train, questions / f"bad{number}.jsonl", "--run", tmp_path / "run", *short]
             for number in range(len(BROKEN))
         )
     )
@@ -125,12 +123,15 @@ def test_what_cannot_be_asked_is_refused(run, tmp_path):
     )
     assert done.stdout.split() == ["status", "2"] * 6
     told = [line for line in done.stderr.splitlines() if line.startswith("regard: ")]
-    for line, why in zip(
-        told,
-        ["PASSAGE<TAB>QUESTION", "question is empty", "passage is empty", "never.txt", "160"]
-        + ["passage is for what is asked"],
-        strict=True,
-    ):
+    reasons = [
+        "PASSAGE<TAB>QUESTION",
+        "question is empty",
+        "passage is empty",
+        "never.txt",
+        "160",
+        "passage is for what is asked",
+    ]
+    for line, why in zip(told, reasons, strict=True):
         assert why in line
 
 

@@ -257,7 +257,7 @@ class Part(NamedTuple):
 
     row: int
     offset: int
-    count: int
+    size: int
     found: Found
 
 
@@ -270,7 +270,7 @@ def _view(
     asked: Asked, tokens: Sequence[tuple[str, int, int]], part: Part, looks: Looks, told: Told
 ) -> Reading:
     """What looked at what in a window."""
-    some = tokens[part.offset : part.offset + part.count]
+    some = tokens[part.offset : part.offset + part.size]
     words = [shown(token) for token in split(asked.question)]
     own = _array(looks.own, part.row)
     pronouns = [place for place, one in enumerate(some) if shown(one[0]).lower() in PRONOUNS]
@@ -278,11 +278,11 @@ def _view(
     return Reading(
         passage=_surfaces(asked.passage, some),
         question=tuple(words),
-        weights=_array(looks.question, part.row)[: part.count, : len(words)],
+        weights=_array(looks.question, part.row)[: part.size, : len(words)],
         # A row for each word of the question, or one for all of them: their mean.
-        over=None if over is None else over[: len(words), : part.count].mean(0),
+        over=None if over is None else over[: len(words), : part.size].mean(0),
         answer=(part.found.start - part.offset, part.found.end - part.offset),
-        own=() if own is None else tuple((p, own[p, : part.count]) for p in pronouns),
+        own=() if own is None else tuple((p, own[p, : part.size]) for p in pronouns),
         title=f"{asked.question} → {told.text}",
     )
 

@@ -2,7 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Sequence
-from typing import Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -19,17 +20,18 @@ TOKENS = 4096
 class Answering(Protocol):
     """What is judged."""
 
-    model: Any
-    encoding: Any
-
+    @property
+    def model(self) -> Any: ...
+    @property
+    def encoding(self) -> Any: ...
     def answers(self, questions: Sequence[Asked], options: Any, /) -> Sequence[Any]: ...
 
 
 def evaluate(trained: Answering, examples: Sequence[Question], options: Any) -> Scores:
     """Scores on examples: ``questions`` (how many), ``exact_match``, ``f1``, ``loss`` (nats a
     question), and of data with several kinds of questions ``exact_match/KIND`` of each; where it
-    is known what pronouns stand for, and the passage attends to itself, ``references`` (how many),
-    ``pointing`` (the share of those whose largest self-attention weight falls on what they stand
+    is known for what "it" stands, and the passage attends to itself, ``references`` (how many),
+    ``pointing`` (the share of those whose largest self-attention weight falls on what it stands
     for), and ``pointing_chance`` (the same if every other word were as likely).
 
     Source: Rajpurkar et al. 2016 (arXiv:1606.05250), §6.1, and its official script: small letters,
@@ -88,8 +90,9 @@ def is_exact(answer: str, example: Question) -> bool:
     return matches([answer], [example.texts])[0] == 1.0
 
 
-class Pointing(NamedTuple):
-    """Of how many pronouns it is known what they stand for, the share of them whose largest
+@dataclass(frozen=True)
+class Pointing:
+    """Of how many words "it" it is known for what they stand, the share of them whose largest
     self-attention weight falls there, and the share if every other word were as likely."""
 
     count: int
@@ -98,7 +101,7 @@ class Pointing(NamedTuple):
 
 
 def pointing(trained: Answering, examples: Sequence[Question]) -> Pointing | None:
-    """Where pronouns look; None: of no pronoun is it known, or passages do not attend to
+    """Where the words "it" look; None: of none is it known, or passages do not attend to
     themselves. A passage that several questions are about counts once for each of them."""
     known = [one for one in examples if one.references]
     encoding, right, chances = trained.encoding, 0, []
@@ -117,6 +120,8 @@ def pointing(trained: Answering, examples: Sequence[Question]) -> Pointing | Non
             count = int(windows.batch.passage_lengths[row])
             begins = {token[1]: place for place, token in enumerate(windows.tokens[number])}
             for pronoun, referent in one.references:
+                if one.passage[slice(*pronoun)].lower() != "it":
+                    continue
                 here, there = (begins[x.start] - offsets[row] for x in (pronoun, referent))
                 if max(here, there) < count:  # else another window has it
                     right += int(own[row, here, :count].argmax()) == there
@@ -143,8 +148,8 @@ MEANING: dict[str, tuple[str, str]] = {
     "exact_match": ("exact match", ".1%"),
     "f1": ("F1 of words", ".1%"),
     "loss": ("loss (nats a question)", ".4f"),
-    "references": ("pronouns of which it is known what they stand for", ",.0f"),
-    "pointing": ("largest self-attention weight of a pronoun falls there", ".1%"),
+    "references": ("words “it” of which is known what they stand for", ",.0f"),
+    "pointing": ("largest self-attention weight of “it” falls there", ".1%"),
     "pointing_chance": ("the same by chance", ".1%"),
 }
 """What each score is, and how it is written."""

@@ -42,13 +42,14 @@ def spans(
 
     Cost: O(W·C·longest) time and memory.
 
-    >>> spans(torch.tensor([[0.0, 9.0, 1.0]]), torch.tensor([[8.0, 2.0, 3.0]]), [0], longest=2)[0][:2]
+    >>> starts, ends = torch.tensor([[0.0, 9.0, 1.0]]), torch.tensor([[8.0, 2.0, 3.0]])
+    >>> spans(starts, ends, [0], longest=2)[0][:2]
     (1, 2)
     """
     scores = pairs(starts.double(), ends.double(), longest)
     windows, width, lengths = scores.shape
     chances = scores.flatten().softmax(0)
-    # A span stands in two windows at most where they overlap by half; in any case it is found.
+    # A span that several windows have takes several places among the largest.
     best = chances.topk(min(count * windows, len(chances)))
     found: dict[tuple[int, int], Found] = {}
     for chance, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):

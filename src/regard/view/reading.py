@@ -98,7 +98,7 @@ class Reading:
         tokens = list(self.passage)
         space = " " * tokens[place].startswith(" ")
         tokens[place] = f"{space}[{tokens[place].strip()}]"
-        return Shading(tokens, weights, f"what “{self.passage[place].strip()}” looks at")
+        return Shading(tuple(tokens), weights, f"what “{self.passage[place].strip()}” looks at")
 
     def most(self, word: int) -> list[tuple[str, float]]:
         """The tokens of the passage that looked most at a word of the question, and how much."""
