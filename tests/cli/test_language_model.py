@@ -112,3 +112,4 @@ def test_what_is_refused(book, tmp_path, capsys):
     ):
         assert train(book, "--run", tmp_path / "no", *SMALL, *words, "--overwrite") == 2
         assert message in capsys.readouterr().err
+        assert not (tmp_path / "no").exists()

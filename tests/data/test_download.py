@@ -13,7 +13,8 @@ from typing import ClassVar
 import pytest
 
 from regard.data import download
-from regard.data.download import Member, Set, about, checksum, fetch
+from regard.data.download import about, fetch
+from regard.data.download_sets import Member, Set, checksum
 from regard.errors import DataError, UnknownName
 
 TEXTS = {"first.txt": b"Go.\tVa !\n" * 5000, "second.txt": b"good\t1\n"}

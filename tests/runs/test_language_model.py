@@ -11,7 +11,7 @@ from regard.data.running import RunningConfig
 from regard.data.running_text import Passage
 from regard.data.running_words import RunningWords
 from regard.data.streams import InOrder
-from regard.errors import KindError, RangeError
+from regard.errors import RangeError
 from regard.runs.continue_text import TrainedLanguageModel
 from regard.runs.continuing import Continuing
 from regard.runs.dealing import Deal
@@ -142,8 +142,6 @@ def test_streams_in_order_for_training():
     assert batch.words.shape == (3, 5)
     chosen = SYSTEM.batches(PART, trained.encoding, Deal(250, 0, False))
     assert len(chosen.examples[0].words) == 1
-    with pytest.raises(KindError, match="batch_tokens"):
-        SYSTEM.batches(PART, trained.encoding, Deal(3, 0, True, tokens=100))
 
 
 def test_a_question_is_a_beginning():

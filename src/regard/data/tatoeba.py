@@ -7,7 +7,8 @@ from typing import Final
 
 import numpy as np
 
-from regard.data.download import checksum, fetch
+from regard.data.download import fetch
+from regard.data.download_sets import checksum
 from regard.data.pairs import Pair, read
 from regard.data.splits import Splits, cut, hashes, split, take
 

@@ -10,7 +10,6 @@ from regard.data.running_text import Passage
 from regard.data.running_words import RunningWords
 from regard.data.splits import Splits
 from regard.data.streams import InOrder, Streams, Stretch
-from regard.errors import KindError
 from regard.runs.continue_text import TrainedLanguageModel
 from regard.runs.continuing import Continuing
 from regard.runs.dealing import Deal, Dealt
@@ -53,6 +52,10 @@ class LanguageModelSystem(System):
     measure = "accuracy"
     loss = "nats a word"
     examples = EXAMPLES
+    refused: ClassVar[Mapping[str, str]] = {
+        "batch_tokens": "is for texts of different lengths: a step of a language model has "
+        "training.batch_size · data.stretch words"
+    }
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {
         "prose": {
             "epochs": 20,
@@ -86,16 +89,7 @@ class LanguageModelSystem(System):
         return LanguageModel(model, len(encoding))
 
     def batches(self, part: Sequence[Passage], encoding: RunningWords, deal: Deal) -> Dealt:
-        """Streams side by side: a stretch of each after another.
-
-        Raises:
-            KindError: a limit of tokens, which streams have by their number and ``data.stretch``.
-        """
-        if deal.tokens is not None:
-            raise KindError(
-                "training.batch_tokens is for texts of different lengths: a step of a language "
-                "model has training.batch_size · data.stretch words"
-            )
+        """Streams side by side: a stretch of each after another."""
         numbers = encoding.text(part)
         streams = Streams(
             numbers,

@@ -145,6 +145,7 @@ class System(ABC):
         folders: the options of ``data`` that name a folder.
         measure: what ``judge`` measures, a share; larger is better.
         loss: what the loss is counted by ("nats a token").
+        refused: options of ``--training`` that mean nothing here, and why.
         presets: options that built-in data set, unless the user does.
         examples: of the command line, for ``--help``.
     """
@@ -164,6 +165,7 @@ class System(ABC):
     piped: ClassVar[bool] = True
     shows: ClassVar[str] = "Attention weights: the darker, the more weight."
     folders: ClassVar[tuple[str, ...]] = ()
+    refused: ClassVar[Mapping[str, str]] = {}
     presets: ClassVar[Mapping[str, Mapping[str, Any]]] = {}
     examples: ClassVar[str] = ""
 

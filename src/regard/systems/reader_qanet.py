@@ -27,8 +27,8 @@ class QANet(nn.Module):
     Departs: 2H features, and fewer blocks, heads and convolutions unless they are asked for, for
              small data on a CPU; no layers are dropped at random (stochastic depth); dropout drops
              the same features of all words of a text; words are multiplied by √2H before positions
-             are added, and w₃ of the flow begins with 1/√2H; a norm behind the last block of a pass,
-             as pre-norm stacks have
+             are added, and w₃ of the flow begins with 1/√2H; a norm behind the last block of a
+             pass, as pre-norm stacks have
     Cost:    O(C·K·H + C·H²) time a convolution, O(C²·H) a block
 
     Args:

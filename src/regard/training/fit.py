@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from regard.data.splits import Splits
-from regard.errors import RangeError, RegardError, RunError
+from regard.errors import KindError, RangeError, RegardError, RunError
 from regard.runs.dealing import Deal, Dealt
 from regard.runs.folder import Run
 from regard.runs.system import Encoding, System
@@ -59,8 +59,12 @@ def rehearse(plan: Plan, encoding: Encoding) -> int:
 
     Raises:
         RangeError: an option that the model or the Trainer refuses.
+        KindError: an option of training that means nothing to the system.
     """
     quieten()
+    for name, why in plan.system.refused.items():
+        if getattr(plan.training, name) != getattr(Training(), name):
+            raise KindError(f"training.{name} {why}: leave it out")
     if plan.trainer.get("max_epochs") == 0 or plan.trainer.get("max_steps") == 0:
         raise RangeError("trainer.max_epochs and trainer.max_steps of 0 train nothing")
     try:
