@@ -27,9 +27,13 @@ examples:
 
 TRAINING: dict[str, dict[str, Any]] = {
     "world": {
-        "epochs": 4,
+        "epochs": 3,
+        "model.embedding": 48,
+        "model.hidden": 32,
+        "model.dropout": 0.0,
         "training.batch_size": 64,
-        "training.learning_rate": 2e-3,
+        "training.learning_rate": 4e-3,
+        "training.warm_up": 0.02,
     },
     "squad": {
         "epochs": 8,

@@ -109,8 +109,8 @@ class Reading:
 
 def terminal(read: Reading, *, width: int | None = None, color: bool | None = None) -> str:
     """The passage shaded by how the question looked at it, below it for each word of the question
-    the tokens of the passage that looked at it most, and what some tokens looked at in the passage
-    itself. ``width`` and ``color`` None ask the terminal.
+    that has a letter or a digit the tokens of the passage that looked at it most, and what some
+    tokens looked at in the passage itself. ``width`` and ``color`` None ask the terminal.
 
     >>> read = Reading(["Ann", " sang"], ["Who", "sang"], [[0.9, 0.1], [0.2, 0.8]], answer=(0, 0))
     >>> for line in terminal(read, width=80, color=False).splitlines():
@@ -128,6 +128,8 @@ def terminal(read: Reading, *, width: int | None = None, color: bool | None = No
     room = max(map(columns, words), default=0) + 3
     lines = ["who looks at the words of the question"]
     for place, word in enumerate(words):
+        if not any(map(str.isalnum, word)):  # a comma tells nobody anything
+            continue
         named = ", ".join(f"{printable(token)} {amount:.0%}" for token, amount in read.most(place))
         lines.append(f"{word}{' ' * (room - columns(word))}{named}")
     parts.append("\n".join(lines))
