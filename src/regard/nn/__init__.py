@@ -15,6 +15,8 @@ HardAttention      one place, drawn; trained with REINFORCE           nn/hard.py
 AttentionPooling   a sequence as one vector, or a few                 nn/pooling.py
 PointerAttention   weights over the inputs are the output             nn/pointer.py
 PointerSentinel    ... or a part of it: over the last words           nn/pointer_sentinel.py
+AttentionFlow      two texts that read each other (BiDAF, QANet)      nn/flow.py
+SeparableConvolution   over words: each feature alone, then together  nn/separable.py
 LSTMN              an LSTM that attends to its own past               nn/lstmn.py
 GaussianGlimpse    DRAW's window over an image, to read and to write  nn/glimpse.py
 MultiheadAttention   heads side by side, as torch's layer; a cache   nn/multihead.py, nn/cache.py
@@ -31,6 +33,7 @@ from regard.nn.coverage import CoverageAttention, coverage_loss
 from regard.nn.decoders import Encoded
 from regard.nn.encoders import BidirectionalGRU, RecurrentEncoder, summary
 from regard.nn.fixed import FixedVector, MeanVector
+from regard.nn.flow import AttentionFlow, Flow
 from regard.nn.glimpse import GaussianGlimpse
 from regard.nn.hard import HardAttention
 from regard.nn.learned_score import LearnedScore
@@ -45,6 +48,7 @@ from regard.nn.pointer_sentinel import PointerSentinel
 from regard.nn.pooling import AttentionPooling
 from regard.nn.positions import LearnedPositions, RotaryPositions, SinusoidalPositions
 from regard.nn.relative import RelativeAttention
+from regard.nn.separable import SeparableConvolution
 from regard.nn.transformer_decoder import TransformerDecoder, TransformerDecoderLayer
 from regard.nn.transformer_encoder import TransformerEncoder, TransformerEncoderLayer
 from regard.nn.xu import Annotated, XuDecoder, doubly_stochastic_loss
@@ -53,12 +57,14 @@ __all__ = [
     "LSTMN",
     "Annotated",
     "Attention",
+    "AttentionFlow",
     "AttentionPooling",
     "BahdanauDecoder",
     "BidirectionalGRU",
     "CoverageAttention",
     "Encoded",
     "FixedVector",
+    "Flow",
     "GaussianGlimpse",
     "HardAttention",
     "KeyValueCache",
@@ -75,6 +81,7 @@ __all__ = [
     "RecurrentEncoder",
     "RelativeAttention",
     "RotaryPositions",
+    "SeparableConvolution",
     "SinusoidalPositions",
     "TransformerDecoder",
     "TransformerDecoderLayer",
