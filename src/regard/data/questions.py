@@ -74,8 +74,9 @@ class QuestionsConfig:
             known. The others are unknown: so it is learned what to do with unknown ones.
         lower_case: whether words are put into lower case; the characters in them are not.
         max_length: tokens of a passage that are read at once.
-        stride: a longer passage is read in windows that begin so many tokens apart; null: it is
-            refused, or with data.on_error skip left out.
+        stride: a longer passage is read in windows that begin so many tokens apart, or
+            data.max_length where that is less; null: it is refused, or with data.on_error skip left
+            out.
         train: how many stories of world to learn from; null: 30,000.
         limit: how many questions of a file or of squad to learn from at most; null: all.
         valid: share of the articles of a file, or of its passages where it has fewer than three
@@ -115,11 +116,6 @@ class QuestionsConfig:
             if number is not None and number < 1:
                 null = "" if name in ("min_count", "max_length") else ", or null"
                 raise RangeError(f"data.{name} is at least 1{null}: {number}")
-        if self.stride is not None and self.stride > self.max_length:
-            raise RangeError(
-                f"data.stride is at most data.max_length, {self.max_length}, for nothing may stand "
-                f"between two windows: {self.stride}"
-            )
         for name in ("valid", "test"):
             if getattr(self, name) is not None and getattr(self, f"{name}_file") is not None:
                 raise KindError(

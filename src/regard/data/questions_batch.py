@@ -62,7 +62,9 @@ class ReaderEncoding:
         counts = questions_vocabulary.count(examples)
         words, vectors = questions_vocabulary.words_of(counts, config)
         characters = questions_vocabulary.characters_of(counts, config.min_count)
-        return ReaderEncoding(words, characters, config.max_length, config.stride, vectors=vectors)
+        most, stride = config.max_length, config.stride
+        stride = None if stride is None else min(stride, most)
+        return ReaderEncoding(words, characters, most, stride, vectors=vectors)
 
     @property
     def size(self) -> int:
