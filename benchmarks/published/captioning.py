@@ -6,6 +6,7 @@ from typing import Any
 
 from page import table
 
+from published.claims import claim
 from published.spread import percent, share
 from published.training import Bench, Finished, Option, Order
 from regard.data.captioned import Captioned
@@ -97,15 +98,6 @@ def digits(example: Captioned) -> int:
 
 
 def claims(result: dict[str, Any]) -> list[dict[str, Any]]:
-    def claim(what: str, measured: float, limit: float, unit: str = "%", *, least: bool = True):
-        return {
-            "what": what,
-            "measured": measured,
-            "limit": limit,
-            "unit": unit,
-            "at_least": least,
-        }
-
     arms = result["arms"]
     found = [
         claim(

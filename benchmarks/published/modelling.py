@@ -9,6 +9,7 @@ from typing import Any
 
 from page import table
 
+from published.claims import claim
 from published.spread import gain, percent, spread
 from published.training import Bench, Finished, Option, Order
 from regard.runs.continue_text import TrainedLanguageModel
@@ -130,28 +131,18 @@ def drawn(run: Finished) -> str:
 def claims(result: dict[str, Any], data: str) -> list[dict[str, Any]]:
     sizes = [one["runs"][0]["parameters"] for one in result["arms"].values()]
     runs = [run for one in result["arms"].values() for run in one["runs"]]
+    slowest = max(run["seconds"] for run in runs) / 60
+    less, more = 100 * result["less"]["mean"], sizes[0] / sizes[1]
     return [
-        {
-            "what": f"{data}: by how much the perplexity is lower with the pointer",
-            "measured": 100 * result["less"]["mean"],
-            "limit": 100 * LESS,
-            "unit": "%",
-            "at_least": True,
-        },
-        {
-            "what": f"{data}: parameters with the pointer by those without",
-            "measured": sizes[0] / sizes[1],
-            "limit": 1 + ALIKE,
-            "unit": "×",
-            "at_least": False,
-        },
-        {
-            "what": f"{data}: the slowest command",
-            "measured": max(run["seconds"] for run in runs) / 60,
-            "limit": MINUTES,
-            "unit": "min",
-            "at_least": False,
-        },
+        claim(f"{data}: by how much the perplexity is lower with the pointer", less, 100 * LESS),
+        claim(
+            f"{data}: parameters with the pointer by those without",
+            more,
+            1 + ALIKE,
+            "×",
+            least=False,
+        ),
+        claim(f"{data}: the slowest command", slowest, MINUTES, "min", least=False),
     ]
 
 

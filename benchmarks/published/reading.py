@@ -5,6 +5,7 @@ from typing import Any
 
 from page import table
 
+from published.claims import claim
 from published.spread import percent, share
 from published.training import Bench, Finished, Option, Order
 from regard.data.questions import Asked, Question
@@ -124,15 +125,6 @@ def starts(trained: TrainedReader, reply: Reply) -> list[int]:
 
 
 def claims(result: dict[str, Any]) -> list[dict[str, Any]]:
-    def claim(what: str, measured: float, limit: float, unit: str = "%", *, least: bool = True):
-        return {
-            "what": what,
-            "measured": measured,
-            "limit": limit,
-            "unit": unit,
-            "at_least": least,
-        }
-
     arms = result["arms"]
     exact = {arm: 100 * one["exact"]["mean"] for arm, one in arms.items()}
     found = [
@@ -152,21 +144,12 @@ def claims(result: dict[str, Any]) -> list[dict[str, Any]]:
 def squad_claims(result: dict[str, Any]) -> list[dict[str, Any]]:
     f1 = {arm: one["f1"] for arm, one in result["arms"].items()}
     slowest = max(one["run"]["seconds"] for one in result["arms"].values()) / 60
+    what = "SQuAD's small split"
     return [
-        {
-            "what": "SQuAD's small split, F1 of the best by that of the mean",
-            "measured": max(f1.values()) / f1["mean"],
-            "limit": TIMES,
-            "unit": "×",
-            "at_least": True,
-        },
-        {
-            "what": "SQuAD's small split, the slowest command",
-            "measured": slowest,
-            "limit": MINUTES,
-            "unit": "min",
-            "at_least": False,
-        },
+        claim(
+            f"{what}, F1 of the best by that of the mean", max(f1.values()) / f1["mean"], TIMES, "×"
+        ),
+        claim(f"{what}, the slowest command", slowest, MINUTES, "min", least=False),
     ]
 
 
