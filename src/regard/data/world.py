@@ -28,12 +28,13 @@ GATHERINGS, OF_ALL = 3, 5
 def world(config: QuestionsConfig) -> Splits[Question]:
     """30,000 stories to learn from, 1,000 to choose by and 1,000 to be judged on.
 
-    Three of five are gatherings (``world_gathering``): fourteen people go to places, and the
-    question asks for the one whom it does not name. The others are eleven sentences of six people
-    who go to places, take things and give them to one another, and of animals and things that are
-    too … for something, and one question of six kinds (``world_asked.KINDS``). Each question has
-    one right answer. In the test part all people have made names that stand in no other part.
-    ``references`` says for what each pronoun stands. Of ``config``, ``seed`` and ``train`` decide.
+    Three of five are gatherings (``world_gathering``): ten people go to places, and the question
+    tells it again with one place wrong, and asks whose. The others are eleven sentences of six
+    people who go to places, take things and give them to one another, and of animals and things
+    that are too … for something, and one question of six kinds (``world_asked.KINDS``). Each
+    question has one right answer. In the test part all people have made names that stand in no
+    other part. ``references`` says for what each pronoun stands. Of ``config``, ``seed`` and
+    ``train`` decide.
 
     Cost: 0.3 ms a story, each time that it is asked for.
 

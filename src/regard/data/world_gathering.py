@@ -1,4 +1,5 @@
-"""Stories of ``world`` in which many people come together, and the question who was not named."""
+"""Stories of ``world`` in which many people go to places, and the question who went elsewhere than
+it says."""
 
 from typing import Final, NamedTuple
 
@@ -7,14 +8,14 @@ from regard.data.questions import Span
 from regard.data.world_draws import Draws
 from regard.data.world_names import people
 
-PAIRS: Final = 7
-"""Sentences of a story, each of which names two people."""
+PEOPLE: Final = 10
+"""People of a story, with a sentence each."""
 
-KIND: Final = "absent"
+KIND: Final = "elsewhere"
 
 
 class Gathering(NamedTuple):
-    """A story, the question, and where the one who is not named in it stands."""
+    """A story, the question, and where the one stands of whom the question says what is not so."""
 
     passage: str
     question: str
@@ -22,21 +23,25 @@ class Gathering(NamedTuple):
 
 
 def gathering(draws: Draws, *, held_out: bool) -> Gathering:
-    """Fourteen people go to places, two by two; the question names thirteen of them in another
-    order, and asks for the one that it leaves out. So all of its names matter.
+    """Ten people go to places, and several may go to one. The question tells it again, in another
+    order and with one place exchanged for another of the story, and asks whose it is: so all of its
+    names matter, and each with its place.
 
     Args:
         held_out: as in ``world_names.people``.
     """
-    cast = [one.name for one in people(draws, 2 * PAIRS, held_out=held_out)]
-    places = draws.some(words.PLACES, PAIRS)
-    sentences = []
-    for pair, place in zip(zip(cast[::2], cast[1::2], strict=True), places, strict=True):
-        verb = draws.one(words.GO).past
-        forms = ("{0} and {1} {2} to the {3}.", "{0} {2} to the {3} with {1}.")
-        sentences.append(draws.one(forms).format(*pair, verb, place))
-    passage = " ".join(sentences)
-    *back, absent = draws.some(cast, len(cast))
-    start = f" {passage}".replace(".", " ").index(f" {absent} ")
-    question = f"{', '.join(back[:-1])} and {back[-1]} came back. Who did not?"
-    return Gathering(passage, question, Span(start, start + len(absent)))
+    cast = [one.name for one in people(draws, PEOPLE, held_out=held_out)]
+    places = [draws.one(words.PLACES) for _ in cast]
+    while len(set(places)) == 1:
+        places = [draws.one(words.PLACES) for _ in cast]
+    passage, starts = "", []
+    for name, place in zip(cast, places, strict=True):
+        starts.append(len(passage))
+        passage += f"{name} {draws.one(words.GO).past} to the {place}. "
+    wrong = draws.below(PEOPLE)
+    told = list(places)
+    told[wrong] = draws.one([place for place in places if place != places[wrong]])
+    clauses = [f"{cast[n]} to the {told[n]}" for n in draws.some(range(PEOPLE), PEOPLE)]
+    question = f"{', '.join(clauses[:-1])} and {clauses[-1]}: who went elsewhere?"
+    answer = Span(starts[wrong], starts[wrong] + len(cast[wrong]))
+    return Gathering(passage.rstrip(), question, answer)

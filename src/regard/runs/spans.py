@@ -46,23 +46,28 @@ def spans(
     >>> spans(starts, ends, [0], longest=2)[0][:2]
     (1, 2)
     """
-    scores = pairs(starts.double(), ends.double(), longest)
-    windows, width, lengths = scores.shape
-    chances = scores.flatten().softmax(0)
-    # A span that several windows have takes several places among the largest.
-    best = chances.topk(min(count * windows, len(chances)))
-    found: dict[tuple[int, int], Found] = {}
-    for chance, place in zip(best.values.tolist(), best.indices.tolist(), strict=True):
-        window, rest = divmod(place, width * lengths)
-        start, more = divmod(rest, lengths)
-        first = start + offsets[window]
-        span = (first, first + more)
-        before = found.get(span)
-        if before is not None:
-            found[span] = before._replace(probability=before.probability + chance)
-        elif chance > 0:
-            found[span] = Found(*span, chance, window)
-    return sorted(found.values(), key=lambda one: -one.probability)[:count]
+    chances = pairs(starts.double(), ends.double(), longest)
+    windows, width, lengths = chances.shape
+    chances = chances.flatten().softmax(0).view(windows, width, lengths)
+    # Spans by their places in the passage: several windows may have the same.
+    every = chances.new_zeros(max(offsets) + width, lengths)
+    best, window = every.clone(), every.long()
+    for number, offset in enumerate(offsets):
+        here = slice(offset, offset + width)
+        every[here] += chances[number]
+        window[here] = torch.where(chances[number] > best[here], number, window[here])
+        best[here] = torch.maximum(best[here], chances[number])
+    found = every.flatten().topk(min(count, every.numel()))
+    return [
+        Found(
+            place // lengths,
+            place // lengths + place % lengths,
+            chance,
+            int(window.view(-1)[place]),
+        )
+        for chance, place in zip(found.values.tolist(), found.indices.tolist(), strict=True)
+        if chance > 0
+    ]
 
 
 def likeliest(
