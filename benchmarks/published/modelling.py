@@ -1,6 +1,7 @@
 """Parts prose and wikitext2: what a pointer is worth to a language model, and for which words."""
 
 import math
+import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from statistics import fmean
@@ -125,7 +126,19 @@ def drawn(run: Finished) -> str:
     with TemporaryDirectory() as folder:
         file = Path(folder) / "read.svg"
         read.save(file)
-        return file.read_text(encoding="utf-8")
+        return element(file.read_text(encoding="utf-8"))
+
+
+def element(document: str) -> str:
+    """An SVG document's one element, its size in pixels and not in points."""
+    found = re.search(r"<svg.*</svg>", document, re.DOTALL)
+    assert found is not None
+    return re.sub(
+        r'\b(width|height)="([\d.]+)pt"',
+        lambda size: f'{size[1]}="{float(size[2]) * 4 / 3:.0f}"',
+        found[0],
+        count=2,
+    )
 
 
 def claims(result: dict[str, Any], data: str) -> list[dict[str, Any]]:

@@ -136,3 +136,11 @@ def test_the_page_of_language_models_says_which_words_gain_most() -> None:
     lower, sizes, slowest = modelling.prose_claims(result)
     assert (lower["measured"], lower["limit"]) == (pytest.approx(9.0), 5.0)
     assert (sizes["measured"], slowest["measured"]) == (1.01, 1.0)
+
+
+def test_a_drawing_is_one_element_in_pixels() -> None:
+    document = (
+        '<?xml version="1.0"?>\n<svg xmlns:a="b" width="30pt" height="15.6pt" c="d">\n</svg>\n'
+    )
+    element = module("modelling").element(document)
+    assert element == '<svg xmlns:a="b" width="40" height="21" c="d">\n</svg>'
