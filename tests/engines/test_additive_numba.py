@@ -53,7 +53,9 @@ def agree(inputs: list[Tensor], dtype: torch.dtype = torch.float32, **parts: Any
     for name, g, w, e in zip("oqkvw", got, want, eager, strict=True):
         largest = w.abs().max().clamp(min=1e-30)
         error, theirs = ((x.double() - w).abs().max() / largest for x in (g, e))
-        assert error <= max(bound, 2 * theirs), f"{name}: {error:.2g}, eager {theirs:.2g}"
+        # Gradients are rounded on their way forth and back: docs/design.md, the contract.
+        most = bound if name == "o" else 2 * bound
+        assert error <= max(most, 2 * theirs), f"{name}: {error:.2g}, eager {theirs:.2g}"
 
 
 def folded(inputs: list[Tensor], activation: str = "tanh") -> Folded:

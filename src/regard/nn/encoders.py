@@ -8,12 +8,13 @@ from torch import Tensor, nn
 
 from regard.errors import UnknownName
 from regard.nn.decoders import Encoded
+from regard.nn.lstm import LSTM
 from regard.nn.refusals import probability, sizes
 from regard.nn.source import cleared, expect, lengths_of
 
 Cell = Literal["gru", "lstm"]
 
-CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": nn.LSTM}
+CELLS: dict[str, type[nn.GRU] | type[nn.LSTM]] = {"gru": nn.GRU, "lstm": LSTM}
 
 
 class RecurrentLayer(nn.Module):

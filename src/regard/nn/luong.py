@@ -20,6 +20,7 @@ from regard.nn.decoders import (
     nothing,
 )
 from regard.nn.looks import look_of
+from regard.nn.lstm import LSTM
 from regard.nn.refusals import probability
 from regard.nn.repeated import Repeated
 from regard.nn.source import Source, expect, expect_rows
@@ -90,7 +91,7 @@ class LuongDecoder(RecurrentDecoder):
         self.attention, self.look = attention, look_of(attention)
         self.initial = nn.Linear(hidden, MEMORIES[cell] * layers * hidden)
         width = embedding + hidden if input_feeding else embedding
-        kind: Any = nn.LSTM if cell == "lstm" else nn.GRU
+        kind: Any = LSTM if cell == "lstm" else nn.GRU
         between = probability(dropout) * (layers > 1)  # torch warns of what is between none
         self.add_module(cell, kind(width, hidden, layers, batch_first=True, dropout=between))
         self.combine = nn.Linear(read + hidden, hidden, bias=False)

@@ -6,6 +6,7 @@ import torch
 from jaxtyping import Float
 from torch import Tensor, nn
 
+from regard.nn.lstm import LSTM
 from regard.nn.lstmn import LSTMN
 
 
@@ -37,7 +38,7 @@ class Stack(nn.Module):
 
     def __init__(self, features: int, hidden: int, layers: int, dropout: float) -> None:
         super().__init__()
-        self.lstm = nn.LSTM(
+        self.lstm = LSTM(
             features, hidden, layers, batch_first=True, dropout=dropout if layers > 1 else 0.0
         )
 

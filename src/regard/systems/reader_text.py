@@ -89,11 +89,11 @@ class Recurrent(nn.Module):
 
 
 class Place(nn.Module):
-    """Logits ``(B, T)`` of the words, wᵀx_t + b, −∞ in the padding."""
+    """Logits ``(B, T)`` of the words, wᵀx_t, −∞ in the padding."""
 
     def __init__(self, features: int) -> None:
         super().__init__()
-        self.linear = nn.Linear(features, 1)
+        self.linear = nn.Linear(features, 1, bias=False)
 
     def forward(
         self, text: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]
