@@ -49,7 +49,7 @@ def test_other_columns(tmp_path):
         ("latin.tsv", b"a\tb\ncaf\xe9\tc\n", "latin.tsv:2: not UTF-8: byte 0xe9 at place 4"),
         ("nul.tsv", b"a\tb\nc\td\0\n", "nul.tsv:2: a NUL byte at place 4 of the line"),
         ("fake.gz", b"a\tb\n", "fake.gz:1: not a whole gzip file"),
-        ("cut.gz", gzip.compress(b"a\tb\n" * 9)[:-9], "cut.gz:.*: not a whole gzip file"),
+        ("cut.gz", gzip.compress(b"a\tb\n" * 9, mtime=0)[:-9], "cut.gz:.*: not a whole gzip file"),
     ],
 )
 def test_refuses_with_file_and_line(tmp_path, name, content, message):
