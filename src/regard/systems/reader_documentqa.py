@@ -22,7 +22,7 @@ class DocumentQA(nn.Module):
     """The model of DocumentQA for one paragraph.
 
         h, u = biGRU(words) of passage and question,   ũ, h̃ = flow(h, u)   (``nn.AttentionFlow``)
-        x = ReLU(W [h; ũ; h ∘ ũ; h ∘ h̃] + b)
+        x = ReLU(W [h; ũ; h ∘ ũ; ũ ∘ h̃] + b)
         y = biGRU(x),   a_t = Σ_{s ≠ t} α_ts y_s by trilinear scores of its own
         x ← x + ReLU(W_a [y; a; y ∘ a] + b_a)
         s = biGRU(x),   p_start = softmax(wᵀ s)
@@ -32,8 +32,8 @@ class DocumentQA(nn.Module):
     passage, and a_t that of all other words; the rest is as it is.
 
     Source:  Clark, Gardner 2018 (arXiv:1710.10723), §3.1, §4.1
-    Departs: the passage is one paragraph, so nothing is normalised over several; h̃ multiplies h as
-             in BiDAF, where the paper multiplies ũ by it; w₃ of the trilinear scores begins with 1
+    Departs: the passage is one paragraph, so nothing is normalised over several; w₃ of the
+             trilinear scores begins with 1
     Cost:    O(C·H²) time of four recurrent layers, and O(C·(C + Q)·H) of attention
 
     Args:
@@ -59,7 +59,8 @@ class DocumentQA(nn.Module):
         h = self.context(passage.told, lengths)
         u = self.context(question.told, question.lengths)
         flow = self.flow(self.dropout(h), self.dropout(u), lengths, question.lengths)
-        seen = torch.cat([h, flow.question, h * flow.question, h * flow.passage], -1)
+        read = flow.question
+        seen = torch.cat([h, read, h * read, read * flow.passage], -1)
         x = self.read(seen).relu()
         told, own = self.own(x, lengths, looks)
         x = x + told
