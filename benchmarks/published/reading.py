@@ -9,7 +9,8 @@ from published.claims import claim
 from published.spread import percent, share
 from published.training import Bench, Finished, Option, Order
 from regard.data.questions import Asked, Question
-from regard.runs.read import Reply, TrainedReader
+from regard.runs.read import TrainedReader
+from regard.runs.read_reply import Reply
 from regard.runs.scores_of_readings import pointing
 from regard.view import shading, svg
 
