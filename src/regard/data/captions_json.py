@@ -1,17 +1,12 @@
 """Rows of JSON that says which caption is whose, in lines or as a whole."""
 
-import gzip
-import json
-import zlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any, Final
 
-from regard.data.captions_rows import Refuse, Row, numbered
+from regard.data import files_json
+from regard.data.captions_rows import Row
+from regard.data.files_rows import Refuse, numbered
 from regard.errors import DataError
-
-LARGEST: Final = 1 << 30
-"""Bytes of a JSON file at most (1 GiB): it is read as a whole. JSON Lines may be larger."""
 
 NAMES: Final = ("image", "file", "file_name")
 """Keys that may hold the name of an image."""
@@ -22,30 +17,20 @@ def lines(path: str, refuse: Refuse) -> Iterator[Row]:
     for number, line in numbered(path, refuse):
         if line.strip():
             try:
-                found = _loaded(line)
+                found = files_json.of_line(line)
             except DataError as error:
-                refuse(f":{number}", f"{error} (expected an object in every line)")
+                refuse(f":{number}", str(error))
             else:
                 yield from _of_object(found, f":{number}", refuse)
 
 
 def whole(path: str, refuse: Refuse) -> Iterator[Row]:
     """The rows of a JSON file: a list of objects, COCO's annotations, or captions by image."""
-    text = _text(path)
     try:
-        found = json.loads(text)
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data" and error.lineno > 1:  # JSON Lines by another name
-            yield from lines(path, refuse)
-            return
-        raise DataError(
-            f"{path}:{error.lineno}: no JSON: {error.msg} at place {error.colno}"
-        ) from None
-    except (RecursionError, ValueError):
-        raise DataError(
-            f"{path}: JSON that cannot be read: nested too deep, or a huge number"
-        ) from None
-    del text
+        found = files_json.of_file(path)
+    except files_json.MoreThanOne:  # JSON Lines by another name
+        yield from lines(path, refuse)
+        return
     match found:
         case list():
             for number, entry in enumerate(found, 1):
@@ -114,33 +99,6 @@ def _of_coco(images: list[Any], annotations: list[Any], refuse: Refuse) -> Itera
                     refuse(place, f"no image has the id {key!r}")
             case _:
                 refuse(place, "expected an object with an image_id and a caption")
-
-
-def _loaded(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(f"no JSON: {error.msg} at place {error.colno}") from None
-    except (RecursionError, ValueError):
-        raise DataError("JSON that cannot be read: nested too deep, or a huge number") from None
-
-
-def _text(path: str) -> str:
-    """All of a file: JSON may be one line, longer than ``files.lines`` takes."""
-    try:
-        with gzip.open(path) if path.endswith(".gz") else Path(path).open("rb") as file:
-            raw = file.read(LARGEST + 1)
-    except (gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: not a whole gzip file: {error}") from None
-    except OSError as error:
-        raise DataError(f"{path}: {error.strerror or error}") from None
-    if len(raw) > LARGEST:
-        raise DataError(f"{path}: more than {LARGEST >> 30} GiB of JSON: write it as JSON Lines")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = raw.count(b"\n", 0, error.start) + 1
-        raise DataError(f"{path}:{line}: not UTF-8: byte 0x{raw[error.start]:02x}") from None
 
 
 def _kind(value: object) -> str:

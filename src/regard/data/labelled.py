@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 from regard.data import tokens
+from regard.data.files_rows import fault
 from regard.data.vocabulary import Units, Vocabulary
 from regard.errors import DataError, RangeError
 
@@ -92,12 +93,8 @@ def example(text: str, label: str) -> Labelled:
     """
     stripped = Labelled(text.strip(), label.strip())
     for name, value in zip(Labelled._fields, stripped, strict=True):
-        if not value:
-            raise DataError(f"the {name} is empty")
-        if not value.isascii() and (half := _half_character(value)):
-            raise DataError(f"the {name} has half a character: {half!r}")
-        if "\0" in value:
-            raise DataError(f"the {name} has a NUL character")
+        if why := fault(name, value):
+            raise DataError(why)
     return stripped
 
 
@@ -111,8 +108,3 @@ def wording(example: Labelled) -> str:
     folded = example.text.casefold()
     bare = map(tokens.shown, tokens.split(folded))
     return " ".join(token for token in bare if token[0].isalnum()) or folded
-
-
-def _half_character(text: str) -> str | None:
-    """The first surrogate of a text: JSON can write one, and UTF-8 cannot."""
-    return next((character for character in text if "\ud800" <= character <= "\udfff"), None)

@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from difflib import get_close_matches
 
+from regard.data import files_json
 from regard.data.labelled import Labelled, LabelsConfig, example
 from regard.errors import DataError
 
@@ -69,14 +70,7 @@ class Keys:
     label: str
 
     def __call__(self, line: str, number: int) -> Labelled:
-        try:
-            found = json.loads(line)
-        except json.JSONDecodeError as error:
-            raise DataError(
-                f"no JSON: {error.msg} at place {error.colno} (expected an object in every line)"
-            ) from None
-        except (RecursionError, ValueError):
-            raise DataError("JSON that cannot be read: nested too deep, or a huge number") from None
+        found = files_json.of_line(line)
         if not isinstance(found, dict):
             raise DataError(
                 f"expected a JSON object in every line, and this one has {_kind(found)}"

@@ -1,14 +1,13 @@
 """Files of labelled texts: tab-separated, comma-separated, and JSON Lines."""
 
-from pathlib import PurePath
 from typing import Final
 
 from regard.data import labelled_csv
+from regard.data.files_rows import format_of
 from regard.data.labelled import Format, Labelled, LabelsConfig
 from regard.data.labelled_columns import Keys, TwoColumns, named, numbered
 from regard.data.labelled_csv import Table
 from regard.data.rows import Rows
-from regard.errors import DataError
 
 ENDINGS: Final[dict[str, Format]] = {
     ".tsv": "tsv",
@@ -59,12 +58,4 @@ def is_headed(path: str, config: LabelsConfig) -> bool:
 
 
 def _format(path: str) -> Format:
-    if path == "-":
-        return "tsv"
-    ending = PurePath(path.removesuffix(".gz")).suffix.lower()
-    if ending not in ENDINGS:
-        raise DataError(
-            f"{path}: the name of the file does not say its format (its ending is none of "
-            f"{', '.join(ENDINGS)}): set data.format to tsv, csv or jsonl"
-        )
-    return ENDINGS[ending]
+    return format_of(path, ENDINGS, ", or data.format of tsv, csv or jsonl")

@@ -1,13 +1,11 @@
 """Rows of files of questions: SQuAD's JSON, JSON Lines, and tab-separated columns."""
 
 from collections.abc import Iterator
-from pathlib import Path, PurePath
 from typing import Final, Literal
 
 from regard.data import questions_json
-from regard.data.captions_rows import numbered
+from regard.data.files_rows import count, format_of, numbered
 from regard.data.questions_rows import Given, Refuse, Row
-from regard.errors import DataError
 
 Format = Literal["tsv", "jsonl", "squad"]
 
@@ -35,25 +33,13 @@ def rows(path: str, refuse: Refuse) -> Iterator[Row]:
 
     Cost: one line at a time; SQuAD's JSON is held in memory.
     """
-    match _format(path):
+    match format_of(path, ENDINGS):
         case "squad":
             return questions_json.squad(path, refuse)
         case "jsonl":
             return questions_json.lines(path, refuse)
         case "tsv":
             return _columns(path, refuse)
-
-
-def _format(path: str) -> Format:
-    if path == "-":
-        return "tsv"
-    ending = PurePath(path.removesuffix(".gz")).suffix.lower()
-    if ending not in ENDINGS and not Path(path).is_dir():  # opening a folder says that it is one
-        raise DataError(
-            f"{path}: the name of the file does not say its format: expected one that ends in "
-            f"{', '.join(ENDINGS)} (.gz may come behind)"
-        )
-    return ENDINGS.get(ending, "tsv")
 
 
 def _columns(path: str, refuse: Refuse) -> Iterator[Row]:
@@ -65,6 +51,5 @@ def _columns(path: str, refuse: Refuse) -> Iterator[Row]:
             passage, question, answer = columns
             yield Row(f":{number}", passage, question, (Given(answer),))
         elif line.strip():
-            have = f"{len(columns)} columns" if len(columns) > 1 else "no tab"
             expected = "<TAB>".join(HEADER)
-            refuse(f":{number}", f"expected {expected}, and the row has {have}")
+            refuse(f":{number}", f"expected {expected}, and the row has {count(len(columns))}")

@@ -4,8 +4,8 @@ import json
 from collections.abc import Iterator
 from typing import Any, Final
 
-from regard.data import files
-from regard.data.captions_rows import numbered
+from regard.data import files_json
+from regard.data.files_rows import numbered
 from regard.data.questions_rows import Given, Refuse, Row, quoted
 from regard.errors import DataError
 
@@ -22,7 +22,7 @@ def lines(path: str, refuse: Refuse) -> Iterator[Row]:
             continue
         place = f":{number}"
         try:
-            yield _of_object(_loaded(line), place)
+            yield _of_object(files_json.of_line(line), place)
         except DataError as error:
             refuse(place, str(error))
 
@@ -31,20 +31,19 @@ def squad(path: str, refuse: Refuse) -> Iterator[Row]:
     """The rows of a file of SQuAD v1.1.
 
     Raises:
-        DataError: as ``files.lines``; no JSON; or another version, or none.
+        DataError: as ``files_json.of_file``; or another version, or none.
     """
-    content = _whole(path)
-    name = files.name(path)
+    content = files_json.of_file(path)
     if not isinstance(content, dict) or not isinstance(content.get("data"), list):
         raise DataError(
-            f'{name}: expected SQuAD v{VERSION}, an object with "version" and "data", a list of '
+            f'{path}: expected SQuAD v{VERSION}, an object with "version" and "data", a list of '
             "articles (other questions are read from JSON Lines, .jsonl, and from .tsv)"
         )
     version = content.get("version")
     if version != VERSION:
         came = "has none" if version is None else f"says {quoted(str(version))}"
         raise DataError(
-            f'{name}: expected "version": "{VERSION}" of SQuAD, and the file {came}: version 2 has '
+            f'{path}: expected "version": "{VERSION}" of SQuAD, and the file {came}: version 2 has '
             "questions without an answer, which are not read"
         )
     for number, article in enumerate(content["data"], 1):
@@ -135,31 +134,6 @@ def _are_places(starts: Any, count: int) -> bool:
         and len(starts) == count
         and all(one is None or type(one) is int for one in starts)
     )
-
-
-def _loaded(line: str) -> Any:
-    try:
-        return json.loads(line)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"no JSON: {error.msg} at place {error.colno} (expected an object in every line)"
-        ) from None
-    except (RecursionError, ValueError):
-        raise DataError("JSON that cannot be read: nested too deep, or a huge number") from None
-
-
-def _whole(path: str) -> Any:
-    text = "\n".join(line for _, line in files.lines(path))
-    try:
-        return json.loads(text)
-    except json.JSONDecodeError as error:
-        raise DataError(
-            f"{files.name(path)}:{error.lineno}: no JSON: {error.msg} at place {error.colno}"
-        ) from None
-    except (RecursionError, ValueError):
-        raise DataError(
-            f"{files.name(path)}: JSON that cannot be read: nested too deep, or a huge number"
-        ) from None
 
 
 def _short(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+from regard.data.files_rows import fault
 from regard.data.questions import Question, QuestionsConfig, Span
 from regard.data.questions_words import spans
 from regard.errors import DataError
@@ -48,13 +49,8 @@ def question_of(row: Row, config: QuestionsConfig) -> Question:
     """
     question = row.question.strip()
     for what, text in (("passage", row.passage), ("question", question)):
-        if not text.strip():
-            raise DataError(f"the {what} is empty")
-        if "\0" in text:
-            raise DataError(f"the {what} has a NUL character")
-        # JSON can write a surrogate, and UTF-8 cannot.
-        if not text.isascii() and any("\ud800" <= one <= "\udfff" for one in text):
-            raise DataError(f"the {what} has half a character")
+        if why := fault(what, text.strip()):
+            raise DataError(why)
     if not row.answers:
         raise DataError("no answer")
     answers = tuple(_span(row.passage, given) for given in row.answers)
