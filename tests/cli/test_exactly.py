@@ -1,9 +1,6 @@
 """Stopped where a state is most easily lost, and gone on with, at exact steps: in this process."""
 
 import functools
-import json
-import os
-import signal
 
 import pytest
 import safetensors.torch
@@ -15,6 +12,7 @@ from regard.training import start
 from regard.training.options import Training
 from regard.training.task import Task
 from tests.cli.conftest import SMALL
+from tests.cli.stopping import are_alike, numbers, stopped
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -24,11 +22,6 @@ SHORT = [*SMALL, "--trainer.enable_progress_bar=false", "--data.limit=200", "--m
 
 def train(*words):
     return main(["train", "translator", *map(str, words)])
-
-
-def numbers(folder):
-    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    return [{name: x for name, x in line.items() if name != "seconds"} for line in lines]
 
 
 @pytest.mark.parametrize(
@@ -43,29 +36,12 @@ def numbers(folder):
     ],
     ids=["between epochs", "amid a step", "sparse metrics", "cut epochs", "hard", "scheduled"],
 )
-def test_what_goes_on_is_what_would_have_gone_on(pairs, tmp_path, monkeypatch, step, words):
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+def test_what_goes_on_is_what_would_have_gone_on(pairs, tmp_path, step, words):
+    whole, halted = tmp_path / "whole", tmp_path / "stopped"
     assert train(pairs, "--run", whole, *SHORT, *words) == 0
-    taken, learn = 0, Task.training_step
-
-    @functools.wraps(learn)
-    def interrupted(self, batch):
-        nonlocal taken
-        taken += 1
-        if taken == step:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return learn(self, batch)
-
-    monkeypatch.setattr(Task, "training_step", interrupted)
-    assert train(pairs, "--run", stopped, *SHORT, *words) == 128 + signal.SIGTERM
-    monkeypatch.undo()
-    assert train("--run", stopped, "--resume") == 0
-    ours, theirs = (
-        torch.load(folder / "last.ckpt", weights_only=False)["state_dict"]
-        for folder in (stopped, whole)
-    )
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    assert numbers(stopped) == numbers(whole)
+    stopped(lambda: train(pairs, "--run", halted, *SHORT, *words), step)
+    assert train("--run", halted, "--resume") == 0
+    assert are_alike(halted, whole)
 
 
 def test_begun_with_a_run_and_stopped_before_the_first_checkpoint(pairs, tmp_path, monkeypatch):

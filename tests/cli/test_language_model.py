@@ -1,16 +1,12 @@
 """The language model by the command line: files, stopping in the midst of a text, and answers."""
 
-import functools
 import json
-import os
 import random
-import signal
 
 import pytest
-import torch
 
 from regard.cli import main
-from regard.training.task import Task
+from tests.cli.stopping import are_alike, stopped
 
 pytestmark = pytest.mark.filterwarnings("ignore")
 
@@ -41,11 +37,6 @@ def train(*words):
     return main(["train", "language_model", *map(str, words)])
 
 
-def numbers(folder):
-    lines = map(json.loads, (folder / "metrics.jsonl").read_text().splitlines())
-    return [{name: x for name, x in line.items() if name != "seconds"} for line in lines]
-
-
 @pytest.mark.parametrize(
     ("step", "words"),
     [
@@ -55,30 +46,13 @@ def numbers(folder):
     ],
     ids=["pointer", "second epoch", "amid a step"],
 )
-def test_what_goes_on_is_what_would_have_gone_on(book, tmp_path, monkeypatch, step, words):
-    whole, stopped = tmp_path / "whole", tmp_path / "stopped"
+def test_what_goes_on_is_what_would_have_gone_on(book, tmp_path, step, words):
+    whole, halted = tmp_path / "whole", tmp_path / "stopped"
     assert train(book, "--run", whole, *SMALL, *words) == 0
-    taken, learn = 0, Task.training_step
-
-    @functools.wraps(learn)
-    def interrupted(self, batch):
-        nonlocal taken
-        taken += 1
-        if taken == step:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return learn(self, batch)
-
-    monkeypatch.setattr(Task, "training_step", interrupted)
-    assert train(book, "--run", stopped, *SMALL, *words) == 128 + signal.SIGTERM
+    taken = stopped(lambda: train(book, "--run", halted, *SMALL, *words), step)
     assert taken % 12 not in (0, 1)  # 12 steps an epoch: it stopped in the midst of one
-    monkeypatch.undo()
-    assert train("--run", stopped, "--resume") == 0
-    ours, theirs = (
-        torch.load(folder / "last.ckpt", weights_only=False)["state_dict"]
-        for folder in (stopped, whole)
-    )
-    assert all(torch.equal(ours[name], theirs[name]) for name in theirs)
-    assert numbers(stopped) == numbers(whole)
+    assert train("--run", halted, "--resume") == 0
+    assert are_alike(halted, whole)
 
 
 def test_a_run_answers(book, tmp_path, capsys):
