@@ -1,21 +1,18 @@
 """How well are words foretold, and who foretells them: the vocabulary or the pointer?"""
 
-from __future__ import annotations
-
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple, Protocol
 
 import numpy as np
 import torch
 from jaxtyping import Bool, Float, Int
 
 from regard.data.running_text import Passage
+from regard.data.running_words import RunningWords
 from regard.data.streams import Streams
 from regard.data.vocabulary import UNKNOWN
 from regard.runs.system import Scores
-
-if TYPE_CHECKING:
-    from regard.runs.continue_text import TrainedLanguageModel
+from regard.systems.language_model import LanguageModel
 
 STREAMS = 10
 """Streams in which a text is read for its scores, side by side."""
@@ -27,6 +24,15 @@ BANDS = ("unknown", "below_10", "below_100", "below_1000", "others")
 """By how often the true word was learned from: unknown words apart."""
 
 BOUNDS = (10, 100, 1_000)
+
+
+class Foretelling(Protocol):
+    """What is judged: a language model and its words."""
+
+    @property
+    def model(self) -> LanguageModel: ...
+    @property
+    def encoding(self) -> RunningWords: ...
 
 
 class ByWord(NamedTuple):
@@ -54,7 +60,7 @@ def streams_of(numbers: Int[np.ndarray, " N"]) -> int:
     return max(1, min(STREAMS, len(numbers) // LEAST))
 
 
-def nats_by_word(trained: TrainedLanguageModel, part: Sequence[Passage]) -> ByWord:
+def nats_by_word(trained: Foretelling, part: Sequence[Passage]) -> ByWord:
     """Every word of passages, foretold from the words before it.
 
     The passages are read as one text: it is cut into 10 streams of equal length (fewer, where each
@@ -83,7 +89,7 @@ def nats_by_word(trained: TrainedLanguageModel, part: Sequence[Passage]) -> ByWo
     return ByWord(numbers, nats, likeliest.astype(bool), gate, share, bands)
 
 
-def evaluate(trained: TrainedLanguageModel, part: Sequence[Passage]) -> Scores:
+def evaluate(trained: Foretelling, part: Sequence[Passage]) -> Scores:
     """Scores on running text.
 
     Returns:
