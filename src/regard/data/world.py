@@ -29,12 +29,12 @@ def world(config: QuestionsConfig) -> Splits[Question]:
     """30,000 stories to learn from, 1,000 to choose by and 1,000 to be judged on.
 
     Three of five are gatherings (``world_gathering``): ten people go to places, and the question
-    tells it again with one place wrong, and asks whose. The others are eleven sentences of six
-    people who go to places, take things and give them to one another, and of animals and things
-    that are too … for something, and one question of six kinds (``world_asked.KINDS``). Each
-    question has one right answer. In the test part all people have made names that stand in no
-    other part. ``references`` says for what each pronoun stands. Of ``config``, ``seed`` and
-    ``train`` decide.
+    tells it again with two places exchanged, and asks who went elsewhere: two are right. The others
+    are eleven sentences of six people who go to places, take things and give them to one another,
+    and of animals and things that are too … for something, and one question of six kinds
+    (``world_asked.KINDS``) with one right answer. In the test part all people have made names that
+    stand in no other part. ``references`` says for what each pronoun stands. Of ``config``,
+    ``seed`` and ``train`` decide.
 
     Cost: 0.3 ms a story, each time that it is asked for.
 
@@ -79,8 +79,8 @@ class World(Sequence[Question]):
         draws = Draws(f"world {self.seed} {self.part} {number}")
         held_out, name = self.part == HELD_OUT, f"{self.part} {number}"
         if draws.below(OF_ALL) < GATHERINGS:
-            passage, question, answer = gathering(draws, held_out=held_out)
-            return Question(passage, question, (answer,), KIND, name)
+            passage, question, answers = gathering(draws, held_out=held_out)
+            return Question(passage, question, answers, KIND, name)
         story = told(draws, plot(draws, held_out=held_out))
         kind, (question, answer) = ask(draws, story)
         return Question(story.passage, question, (answer,), kind, name, story.references)

@@ -15,17 +15,18 @@ KIND: Final = "elsewhere"
 
 
 class Gathering(NamedTuple):
-    """A story, the question, and where the one stands of whom the question says what is not so."""
+    """A story, the question, and where the two stand of whom the question says what is not so."""
 
     passage: str
     question: str
-    answer: Span
+    answers: tuple[Span, Span]
 
 
 def gathering(draws: Draws, *, held_out: bool) -> Gathering:
-    """Ten people go to places, and several may go to one. The question tells it again, in another
-    order and with one place exchanged for another of the story, and asks whose it is: so all of its
-    names matter, and each with its place.
+    """Ten people go to places, and several may go to one. The question tells it again in another
+    order, and two have each other's places: so it has the same names and the same places as the
+    story, and what tells the two from the others is which stands with which. Each of the two is a
+    right answer, and the first of the story is the first of them.
 
     Args:
         held_out: as in ``world_names.people``.
@@ -34,14 +35,17 @@ def gathering(draws: Draws, *, held_out: bool) -> Gathering:
     places = [draws.one(words.PLACES) for _ in cast]
     while len(set(places)) == 1:
         places = [draws.one(words.PLACES) for _ in cast]
-    passage, starts = "", []
-    for name, place in zip(cast, places, strict=True):
-        starts.append(len(passage))
-        passage += f"{name} {draws.one(words.GO).past} to the {place}. "
-    wrong = draws.below(PEOPLE)
+    verbs = [draws.one(words.GO).past for _ in cast]
+    one = draws.below(PEOPLE)
+    other = draws.one([n for n in range(PEOPLE) if places[n] != places[one]])
     told = list(places)
-    told[wrong] = draws.one([place for place in places if place != places[wrong]])
-    clauses = [f"{cast[n]} to the {told[n]}" for n in draws.some(range(PEOPLE), PEOPLE)]
+    told[one], told[other] = places[other], places[one]
+    passage, spans = "", []
+    for name, verb, place in zip(cast, verbs, places, strict=True):
+        spans.append(Span(len(passage), len(passage) + len(name)))
+        passage += f"{name} {verb} to the {place}. "
+    order = draws.some(range(PEOPLE), PEOPLE)
+    clauses = [f"{cast[n]} {verbs[n]} to the {told[n]}" for n in order]
     question = f"{', '.join(clauses[:-1])} and {clauses[-1]}: who went elsewhere?"
-    answer = Span(starts[wrong], starts[wrong] + len(cast[wrong]))
-    return Gathering(passage.rstrip(), question, answer)
+    first, second = sorted((one, other))
+    return Gathering(passage.rstrip(), question, (spans[first], spans[second]))
