@@ -47,9 +47,12 @@ class SeparableConvolution(nn.Module):
         self.reset_parameters()
 
     def reset_parameters(self) -> None:
-        """Draw the weights anew, as torch's convolution and linear layer are."""
-        nn.init.uniform_(self.depthwise, -(self.kernel**-0.5), self.kernel**-0.5)
-        self.pointwise.reset_parameters()
+        """Draw the weights anew, so that a ReLU behind them keeps the mean square of ``tokens``
+        (He et al. 2015, arXiv:1502.01852, §2.2). As torch draws those of a linear layer, a word
+        would hardly hear of its neighbours at the beginning."""
+        nn.init.uniform_(self.depthwise, -((3 / self.kernel) ** 0.5), (3 / self.kernel) ** 0.5)
+        nn.init.kaiming_uniform_(self.pointwise.weight, nonlinearity="relu")
+        nn.init.zeros_(self.pointwise.bias)
 
     def forward(
         self,
