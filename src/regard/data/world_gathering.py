@@ -1,5 +1,5 @@
-"""Stories of ``world`` in which many people go to places, and the question who went elsewhere than
-it says."""
+"""Stories of ``world`` in which many people eat, and the question who had something else than it
+says."""
 
 from typing import Final, NamedTuple
 
@@ -11,7 +11,7 @@ from regard.data.world_names import people
 PEOPLE: Final = 10
 """People of a story, with a sentence each."""
 
-KIND: Final = "elsewhere"
+KIND: Final = "exchanged"
 
 
 class Gathering(NamedTuple):
@@ -23,29 +23,28 @@ class Gathering(NamedTuple):
 
 
 def gathering(draws: Draws, *, held_out: bool) -> Gathering:
-    """Ten people go to places, and several may go to one. The question tells it again in another
-    order, and two have each other's places: so it has the same names and the same places as the
-    story, and what tells the two from the others is which stands with which. Each of the two is a
-    right answer, and the first of the story is the first of them.
+    """Ten people have something to eat, and several may have the same. The question tells it again
+    in another order, and two have each other's food: so it has the words of the story, each as
+    often, and what tells the two from the others is which name stands with which food. Each of the
+    two is a right answer, and the first of the story is the one to learn from.
 
     Args:
         held_out: as in ``world_names.people``.
     """
     cast = [one.name for one in people(draws, PEOPLE, held_out=held_out)]
-    places = [draws.one(words.PLACES) for _ in cast]
-    while len(set(places)) == 1:
-        places = [draws.one(words.PLACES) for _ in cast]
-    verbs = [draws.one(words.GO).past for _ in cast]
+    verb = draws.one(words.HAVE)
+    things = [draws.one(words.FOODS) for _ in cast]
+    while len(set(things)) == 1:
+        things = [draws.one(words.FOODS) for _ in cast]
     one = draws.below(PEOPLE)
-    other = draws.one([n for n in range(PEOPLE) if places[n] != places[one]])
-    told = list(places)
-    told[one], told[other] = places[other], places[one]
+    other = draws.one([n for n in range(PEOPLE) if things[n] != things[one]])
+    told = list(things)
+    told[one], told[other] = things[other], things[one]
     passage, spans = "", []
-    for name, verb, place in zip(cast, verbs, places, strict=True):
+    for name, thing in zip(cast, things, strict=True):
         spans.append(Span(len(passage), len(passage) + len(name)))
-        passage += f"{name} {verb} to the {place}. "
-    order = draws.some(range(PEOPLE), PEOPLE)
-    clauses = [f"{cast[n]} {verbs[n]} to the {told[n]}" for n in order]
-    question = f"{', '.join(clauses[:-1])} and {clauses[-1]}: who went elsewhere?"
+        passage += f"{name} {verb} {thing}. "
+    clauses = [f"{cast[n]} {verb} {told[n]}" for n in draws.some(range(PEOPLE), PEOPLE)]
+    question = f"{', '.join(clauses[:-1])} and {clauses[-1]}: who {verb} something else?"
     first, second = sorted((one, other))
     return Gathering(passage.rstrip(), question, (spans[first], spans[second]))

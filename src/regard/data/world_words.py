@@ -25,6 +25,10 @@ PLACES: Final = _listed(
     "attic barn bathroom bedroom cellar cottage garage garden hall kitchen library office shed "
     "stable tower workshop"
 )
+FOODS: Final = _listed(
+    "bread butter cake cheese fish fruit ham honey jam meat pie rice salad soup toast yoghurt"
+)
+HAVE: Final = ("ate", "had", "chose", "tried")
 CROSSED: Final = ("bridge", "brook", "field", "meadow", "river", "road", "street", "swamp")
 ANIMALS: Final = _listed("cat cow dog donkey fox goat hen horse mouse pig rabbit sheep")
 CONTAINERS: Final = ("bag", "basket", "box", "bucket", "chest", "crate", "drawer", "suitcase")
