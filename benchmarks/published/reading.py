@@ -181,7 +181,7 @@ def page(result: dict[str, Any]) -> str:
         "from. An answer is exact by SQuAD's rules. In brackets the 95% interval (Wilson's); "
         "behind it the share of each kind of question that was answered exactly. Without "
         "attention each weight is the even share, and the rest is that of DocumentQA. Three "
-        "questions of five are of the kind `elsewhere`, which tells ten people with their places, "
+        "questions of five are of the kind `exchanged`, which tells ten names with their food, "
         "two exchanged: the world was made harder until a mean could not keep what it was asked. "
         "Minutes are those of the whole command, evaluation counted.\n\n"
         f"{table(heads, rows)}\n\n"

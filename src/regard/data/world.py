@@ -29,9 +29,9 @@ def world(config: QuestionsConfig) -> Splits[Question]:
     """30,000 stories to learn from, 1,000 to choose by and 1,000 to be judged on.
 
     Three of five are gatherings (``world_gathering``): ten people eat, and the question tells it
-    again with the food of two exchanged, and asks who had something else: both are right. The others
-    are eleven sentences of six people who go to places, take things and give them to one another,
-    and of animals and things that are too … for something, and one question of six kinds
+    again with the food of two exchanged, and asks who had something else: both are right. The
+    others are eleven sentences of six people who go to places, take things and give them to one
+    another, and of animals and things that are too … for something, and one question of six kinds
     (``world_asked.KINDS``) with one right answer. In the test part all people have made names that
     stand in no other part. ``references`` says for what each pronoun stands. Of ``config``,
     ``seed`` and ``train`` decide.
