@@ -18,7 +18,7 @@ class Bidaf(nn.Module):
         p_start = softmax(wᵀ[G; M]),   p_end = softmax(wᵀ[G; M²])
 
     Source:  Seo et al. 2017 (arXiv:1611.01603), §2
-    Departs: dropout drops the same features of all words of a text; w₃ begins with 8
+    Departs: dropout drops the same features of all words of a text; w₃ begins with 4
     Cost:    O(C·H²) time of five recurrent layers, and O(C·Q·H) of the flow
 
     Args:
@@ -31,7 +31,7 @@ class Bidaf(nn.Module):
         self.highways = Highways(size)
         self.context = Recurrent(size, hidden, "lstm", dropout)
         self.flow = AttentionFlow(2 * hidden)
-        begin_as_products(self.flow.score, 8.0)  # the states of LSTMs begin small
+        begin_as_products(self.flow.score, 4.0)  # the states of LSTMs begin small
         self.model = nn.ModuleList(
             Recurrent(features, hidden, "lstm", dropout) for features in (8 * hidden, 2 * hidden)
         )

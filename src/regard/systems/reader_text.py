@@ -74,13 +74,26 @@ class Dropout(nn.Module):
         return f"{self.probability}"
 
 
+LOUDER = 3.0
+"""What torch's first weights of what an LSTM reads are multiplied by."""
+
+
 class Recurrent(nn.Module):
-    """A recurrent layer in both directions, behind dropout: ``(B, T, 2H)``, 0 in the padding."""
+    """A recurrent layer in both directions, behind dropout: ``(B, T, 2H)``, 0 in the padding.
+
+    The states of an LSTM begin a third as large as those of a GRU (0.13 and 0.36), and products of
+    them, by which passage and question are compared, a ninth: so its input weights begin larger.
+    """
 
     def __init__(self, features: int, hidden: int, cell: Cell, dropout: float) -> None:
         super().__init__()
         self.dropout = Dropout(dropout)
         self.encoder = RecurrentEncoder(features, hidden, cell=cell)
+        if cell == "lstm":
+            with torch.no_grad():
+                for name, weight in self.encoder.named_parameters():
+                    if "weight_ih" in name:
+                        weight *= LOUDER
 
     def forward(
         self, text: Float[Tensor, "B T F"], lengths: Int[Tensor, " B"]
