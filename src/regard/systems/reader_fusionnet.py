@@ -101,6 +101,8 @@ class Aware(nn.Module):
         super().__init__()
         self.score = LearnedScore("symmetric_relu", history, features=features)
         self.score.diagonal.requires_grad_(weighted)
+        # U keeps the mean square of a history, so that like words find each other.
+        nn.init.normal_(self.score.get_parameter("projection"), std=history**-0.5)
 
     def forward(
         self,
