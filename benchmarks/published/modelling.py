@@ -209,8 +209,8 @@ def tables(result: dict[str, Any]) -> str:
     return (
         f"{table(heads, rows)}\n\n"
         f"With the pointer the perplexity is {percent(result['less'])}% lower, {over}. By how "
-        "often the true word was learned from, the perplexity of such words (g is the vocabulary's part "
-        "of the mixture):\n\n"
+        "often the true word was learned from, the perplexity of such words (g is the "
+        "vocabulary's part of the mixture):\n\n"
         f"{table(band_heads, by_band)}\n\n"
         f"{finding(result)}\n\n"
     )
