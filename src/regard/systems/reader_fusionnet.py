@@ -13,7 +13,7 @@ from regard.nn.learned_score import LearnedScore
 from regard.nn.source import cleared
 from regard.scores import SymmetricReLU
 from regard.systems.reader_config import Config
-from regard.systems.reader_text import Answered, Dropout, Looks, Recurrent, Text, within
+from regard.systems.reader_text import LOUDER, Answered, Dropout, Looks, Recurrent, Text, within
 
 
 class FusionNet(nn.Module):
@@ -45,6 +45,7 @@ class FusionNet(nn.Module):
         first = 2 * word + config.matched
         self.passage = Levels(first, hidden, dropout)
         self.question = Levels(word, hidden, dropout)
+        begin_alike(self.passage, self.question)
         self.understood = Recurrent(4 * hidden, hidden, "lstm", dropout)
         history = word + 4 * hidden
         self.low, self.high, self.above = (Aware(history, 2 * hidden) for _ in range(3))
@@ -132,6 +133,18 @@ class Levels(nn.Module):
     def forward(self, words: Float[Tensor, "B T F"], text: Text) -> tuple[Tensor, Tensor]:
         low = self.low(words, text.lengths)
         return low, self.high(low, text.lengths)
+
+
+def begin_alike(passage: Levels, question: Levels) -> None:
+    """Let the passage's LSTMs begin with the weights of the question's, so that like words among
+    like words have like histories, which is what ``Aware`` looks for; what the passage alone reads
+    begins quieter."""
+    theirs = dict(question.named_parameters())
+    with torch.no_grad():
+        for name, weight in passage.named_parameters():
+            width = theirs[name].shape[-1]
+            weight[..., :width] = theirs[name]
+            weight[..., width:] /= LOUDER
 
 
 class Pointers(nn.Module):
