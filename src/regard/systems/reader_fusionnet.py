@@ -30,7 +30,8 @@ class FusionNet(nn.Module):
 
     Source:  Huang et al. 2018 (arXiv:1711.07341), §3.1
     Departs: no CoVe, parts of speech, entities or frequencies; g has the features of the word's
-             characters, which the paper does not read
+             characters, which the paper does not read; the LSTMs of the passage begin with the
+             weights of the question's
     Cost:    O(C·H²) time of four recurrent layers, and O(C·(C + Q)·H) of five attentions
 
     Args:
