@@ -106,10 +106,10 @@ def looks(trained: TrainedReader, test: Sequence[Question]) -> str:
 
 
 def pronoun(trained: TrainedReader, test: Sequence[Question]) -> dict[str, str]:
-    """What the first "it" of the first test story that has one looks at."""
-    example = next(one for one in test if one.references)
+    """What the "it" looks at that the first question of that kind is about."""
+    example = next(one for one in test if one.kind == "it")
     (reply,) = trained.predict([asked(example)])
-    first = example.references[0].pronoun.start
+    first = next(one.pronoun.start for one in example.references if one.referent == example.truth)
     place = next(place for place, start in enumerate(starts(trained, reply)) if start == first)
     weights = dict(reply.view.own)[place]
     return {
@@ -189,8 +189,8 @@ def page(result: dict[str, Any]) -> str:
         "stands for, which the reader was never told; chance is one word of the story among all "
         "others:\n\n"
         f"{table(('', 'on its referent, %', 'by chance, %'), looked)}\n\n"
-        f"What the first “it” of the first test story looks at, by DocumentQA, asked "
-        f"“{it['question']}” (it answered “{it['answer']}”):\n\n"
+        f"What an “it” looks at, by DocumentQA, asked “{it['question']}” (it answered "
+        f"“{it['answer']}”):\n\n"
         "![What it looks at](results/reading_it.svg)\n\n"
         "Which words of the first test story look at which words of its question:\n\n"
         "![The story and the question](results/reading_looks.svg)\n\n"

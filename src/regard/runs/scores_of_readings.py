@@ -103,7 +103,8 @@ class Pointing:
 
 def pointing(trained: Answering, examples: Sequence[Question]) -> Pointing | None:
     """Where the words "it" look; None: of none is it known, or passages do not attend to
-    themselves. A passage that several questions are about counts once for each of them."""
+    themselves, or to all words alike. A passage that several questions are about counts once for
+    each of them."""
     known = [one for one in examples if one.references]
     encoding, right, chances = trained.encoding, 0, []
     lengths = [len(encoding.tokens(one.passage)) for one in known]
@@ -125,7 +126,10 @@ def pointing(trained: Answering, examples: Sequence[Question]) -> Pointing | Non
                     continue
                 here, there = (begins[x.start] - offsets[row] for x in (pronoun, referent))
                 if max(here, there) < count:  # else another window has it
-                    right += int(own[row, here, :count].argmax()) == there
+                    found = own[row, here, :count]
+                    if int((found == found.max()).sum()) > 1:  # none is the largest
+                        continue
+                    right += int(found.argmax()) == there
                     chances.append(1 / (count - 1))
     if not chances:
         return None
