@@ -29,7 +29,7 @@ ARMS = {
     "qanet": "QANet",
     "mean": "no attention: the mean of what could be seen",
 }
-QUICK: Options = {"model.hidden": 8, "model.embedding": 16, "model.characters": 0}
+QUICK: Options = {"model.hidden": 8, "model.embedding": 16, "model.characters": 2}
 
 
 def order(data: str, arm: str, bench: Bench) -> Order:

@@ -55,9 +55,14 @@ def test_with_the_pointer_and_without_there_are_as_many_parameters(of: str) -> N
 @pytest.mark.parametrize("arm", ["documentqa", "bidaf", "fusionnet", "qanet", "mean"])
 @pytest.mark.parametrize("data", ["world", "squad"])
 def test_every_reader_is_ordered_by_its_config_file(data: str, arm: str, tmp_path: Path) -> None:
+    from regard.systems.reader import Config
+
+    quick = module("reading").order(data, arm, module("training").Bench(tmp_path, quick=True))
+    changed = {n.split(".")[1]: x for n, x in quick.options.items() if n.startswith("model.")}
     order = module("reading").order(data, arm, module("training").Bench(tmp_path))
     name = str(order.options["config"]).removeprefix("configs/").removesuffix(".yaml")
     content = config(name)
+    Config(**content["model"] | changed)
     assert (content["model"]["attention"], content["source"]) == (arm, [data])
     days, hours, minutes, seconds = map(int, content["trainer"]["max_time"].split(":"))
     assert (days, hours) == (0, 0)

@@ -164,6 +164,10 @@ NUMBERED = LabelsConfig(text="1", label="3")
         ("a.jsonl", '{"text": "a\\u0000b", "label": 1}', CONFIG, "FILE:1: the text has a NUL"),
         ("a.jsonl", f'{{"label": {"1" * 5000}}}', CONFIG, "FILE:1: JSON that cannot be read"),
         ("a.jsonl", "[" * 100_000, CONFIG, "FILE:1: JSON that cannot be read"),
+        *(
+            (name, text, LabelsConfig(text="label"), ".*the same column: label")
+            for name, text in (("a.csv", "text,label\na,b\n"), ("a.jsonl", '{"label": "b"}'))
+        ),
         ("a.doc", "a\tx\n", CONFIG, "FILE: the name of the file does not say its format"),
     ],
 )

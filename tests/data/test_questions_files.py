@@ -186,6 +186,7 @@ PLACE = ': article 3 "A2", paragraph 2'
         (("qas", 0, "answers"), [], ', question id "q5": no answer', "question"),
         (("qas", 0, "answers", 0, "answer_start"), 7, "should stand at .* '.' s", "question"),
         (("qas", 0, "answers", 0, "text"), None, 'id "q5": expected answers with', "question"),
+        (("qas", 0, "answers", 0, "answer_start"), True, "expected answers with", "question"),
         (("qas", 0, "id"), None, ", question 1: expected an id, a question", "question"),
         (("context",), "", ', question id "q5": the passage is empty', "question"),
         (("qas",), None, ": expected an object with a context and qas", "paragraph"),
@@ -198,6 +199,15 @@ def test_a_question_of_squad_that_cannot_be_read(tmp_path, keys, value, message,
     expect(path, re.escape(PLACE) + ".*" + message, what, len(ASKED) - 1)
 
 
+def test_half_a_character_in_a_title_can_be_told(tmp_path):
+    content = squad(ASKED)
+    change(content, "data", 2, "title", value="T\ud83d")
+    change(content, *FIRST, "qas", 0, "question", value="")
+    parts = load([written(tmp_path, "a.json", content)], SKIP)
+    assert r'article 3 "T\ud83d", paragraph 2' in parts.left_out[0]
+    assert "\n".join(parts.left_out).encode("utf-8")
+
+
 def test_an_article_that_cannot_be_read(tmp_path):
     content = squad(ASKED)
     change(content, "data", 2, "title", value=None)
@@ -208,7 +218,12 @@ def test_an_article_that_cannot_be_read(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "message"),
     [
-        ("a.json", squad(ASKED, "v2.0"), ': expected "version": "1.1" of SQuAD, .* says \'v2.0\''),
+        (
+            "a.json",
+            squad(ASKED, "v2.0"),
+            ': expected "version": "1.1" of SQuAD, .* "v2.0": version 2',
+        ),
+        ("a.json", squad(ASKED, 1.1), ': expected "version": "1.1" of SQuAD, .* says 1.1$'),
         ("a.json", squad(ASKED, None), ': expected "version": "1.1" of SQuAD, .* file has none'),
         ("a.json", [GOOD], ": expected SQuAD v1.1, an object with"),
         ("a.json", '{"version": "1.1",\n "data": [}', ":2: no JSON: .* at place 11"),
@@ -239,6 +254,9 @@ def test_what_is_no_text(tmp_path):
     (tmp_path / "a.json").write_bytes(b'{"data":\n"\xff"}')
     with pytest.raises(DataError, match=r"a.json:2: not UTF-8: byte 0xff at place 2"):
         read([str(tmp_path / "a.json")], QuestionsConfig())
+    (tmp_path / "b.json").write_bytes(b'\xef\xbb\xbf{"data":"\xff"}')
+    with pytest.raises(DataError, match=r"b.json:1: not UTF-8: byte 0xff at place 10"):
+        read([str(tmp_path / "b.json")], QuestionsConfig())
     with pytest.raises(DataError, match=r": Is a directory"):
         read([str(tmp_path)], QuestionsConfig())
     with pytest.raises(DataError, match=r"none.json: no such file, .*built in: world, squad"):

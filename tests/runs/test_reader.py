@@ -49,6 +49,9 @@ def test_answers_do_not_depend_on_company(attention):
             assert question.passage[one.start : one.end] == one.text
         assert alone.view.weights == pytest.approx(reply.view.weights, abs=1e-4)
         assert json.loads(json.dumps(reply.as_json() | reply.weights_as_json()))
+    (short,) = run.predict([Asked("Ann", "Who?")], Options(n_best=2))
+    assert short.line.startswith("1\t")
+    assert len(short.as_json()["n_best"]) == 1
     assert run.predict([]) == []
     assert [one.answer for one in run.answers(asked, Options())] == [r.answer for r in together]
 

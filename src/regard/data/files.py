@@ -92,6 +92,14 @@ def exists(path: str) -> bool:
         return True
 
 
+def is_folder(path: str) -> bool:
+    """Whether a path is a folder, or cannot even be asked: opening it says what is the matter."""
+    try:
+        return Path(path).is_dir()
+    except OSError:
+        return True
+
+
 def _open(path: str) -> AbstractContextManager[IO[bytes]]:
     if path == "-":
         return nullcontext(sys.stdin.buffer)

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 from typing import Any, Final
 
+from regard.data import files
 from regard.errors import DataError
 
 LARGEST: Final = 1 << 30
@@ -62,8 +63,9 @@ def _text(path: str) -> str:
         raise DataError(f"{path}: {error.strerror or error}") from None
     if len(raw) > LARGEST:
         raise DataError(f"{path}: more than {LARGEST >> 30} GiB of JSON: write it as JSON Lines")
+    raw = raw.removeprefix(files.BYTE_ORDER_MARK)
     try:
-        return raw.decode("utf-8-sig")
+        return raw.decode("utf-8")
     except UnicodeDecodeError as error:
         line, begin = raw.count(b"\n", 0, error.start) + 1, raw.rfind(b"\n", 0, error.start) + 1
         raise DataError(

@@ -1,7 +1,7 @@
 """What files of rows have in common: a format by their name, and rows that are refused."""
 
 from collections.abc import Iterator, Mapping
-from pathlib import Path, PurePath
+from pathlib import PurePath
 from typing import Protocol, TypeVar
 
 from regard.data import files
@@ -28,7 +28,7 @@ def format_of(path: str, endings: Mapping[str, Form], otherwise: str = "") -> Fo
         DataError: it says nothing.
     """
     ending = PurePath(path.removesuffix(".gz")).suffix.lower()
-    if path == "-" or (ending not in endings and Path(path).is_dir()):
+    if path == "-" or (ending not in endings and files.is_folder(path)):
         return endings[".tsv"]
     if ending not in endings:
         raise DataError(

@@ -69,6 +69,9 @@ class Keys:
     text: str
     label: str
 
+    def __post_init__(self) -> None:
+        _differ(self.text, self.label, self.text)
+
     def __call__(self, line: str, number: int) -> Labelled:
         found = files_json.of_line(line)
         if not isinstance(found, dict):
@@ -115,7 +118,13 @@ def named(header: list[str], config: LabelsConfig) -> Columns:
         if names.count(name) > 1:
             raise DataError(f"{names.count(name)} columns are called {name!r} (data.{option})")
         places.append(names.index(name))
+    _differ(places[0], places[1], names[places[0]])
     return Columns(places[0], places[1], len(names), "the header")
+
+
+def _differ(text: object, label: object, name: str) -> None:
+    if text == label:
+        raise DataError(f"data.text and data.label are the same column: {name}")
 
 
 def _instead(name: str, names: "list[str] | dict[str, object]") -> str:

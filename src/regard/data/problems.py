@@ -43,6 +43,8 @@ class Problems:
         Raises:
             DataError: the message, unless it is to be left out.
         """
+        # JSON can write half a character, and left_out.txt cannot.
+        message = message.encode("utf-8", "backslashreplace").decode()
         if not self._skip:
             raise DataError(f"{message}{HINT}")
         self._counts[what] += 1

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from regard.data import files_json
 from regard.data.files_rows import numbered
-from regard.data.questions_rows import Given, Refuse, Row, quoted
+from regard.data.questions_rows import Given, Refuse, Row
 from regard.errors import DataError
 
 VERSION: Final = "1.1"
@@ -41,10 +41,11 @@ def squad(path: str, refuse: Refuse) -> Iterator[Row]:
         )
     version = content.get("version")
     if version != VERSION:
-        came = "has none" if version is None else f"says {quoted(str(version))}"
+        came = "has none" if version is None else f"says {_short(version)}"
+        two = ": version 2 has questions without an answer, which are not read"
+        why = two if str(version).lower().lstrip("v").startswith("2") else ""
         raise DataError(
-            f'{path}: expected "version": "{VERSION}" of SQuAD, and the file {came}: version 2 has '
-            "questions without an answer, which are not read"
+            f'{path}: expected "version": "{VERSION}" of SQuAD, and the file {came}{why}'
         )
     for number, article in enumerate(content["data"], 1):
         place = f": article {number}"
@@ -82,7 +83,7 @@ def _of_entry(entry: Any, number: int, row: Row, refuse: Refuse) -> Iterator[Row
 
 def _squad_answer(answer: Any) -> Given:
     match answer:
-        case {"text": str() as text, "answer_start": int() as start}:
+        case {"text": str() as text, "answer_start": start} if type(start) is int:
             return Given(text, start)
         case _:
             raise DataError("expected answers with a text and an answer_start")
@@ -92,7 +93,8 @@ def _of_object(entry: Any, place: str) -> Row:
     """The row of an object of JSON Lines."""
     match entry:
         case {"passage": str() as passage, "question": str() as question}:
-            name = str(entry.get("id", ""))
+            key = entry.get("id")
+            name = str(key) if type(key) in (str, int) else ""
             return Row(place, passage, question, _given(entry), name=name)
         case {"passage": _, "question": _}:
             raise DataError("expected texts as passage and question")

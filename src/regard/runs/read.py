@@ -118,7 +118,7 @@ class TrainedReader(Trained):
             count = int(windows.batch.passage_lengths[row])
             part = Part(row, offsets[row], count, places[0])
             view = _view(asked, tokens, part, found.looks, told[0]) if looks else _nothing()
-            replies.append(Reply(asked, told, view, offsets[row]))
+            replies.append(Reply(asked, told, view, offsets[row], options.n_best > 1))
         return replies
 
     def length(self, question: Asked) -> int:

@@ -27,12 +27,14 @@ class Reply:
         told: the answers, the likeliest first.
         view: what looked at what, of the window that has the answer.
         first: how many tokens of the passage stand before that window.
+        ranked: whether several answers were asked for.
     """
 
     asked: Asked
     told: tuple[Told, ...]
     view: Reading
     first: int = 0
+    ranked: bool = False
 
     @property
     def answer(self) -> str:
@@ -42,7 +44,7 @@ class Reply:
     def line(self) -> str:
         """The answer, in a line; of several, a line each: rank, probability and answer."""
         texts = [" ".join(told.text.split()) for told in self.told]
-        if len(texts) == 1:
+        if not self.ranked:
             return texts[0]
         both = enumerate(zip(self.told, texts, strict=True), 1)
         return "\n".join(f"{rank}\t{told.probability:.4f}\t{text}" for rank, (told, text) in both)
@@ -53,7 +55,7 @@ class Reply:
 
     def as_json(self) -> dict[str, Any]:
         best = {"question": self.asked.question} | _numbers(self.told[0])
-        return best if len(self.told) == 1 else best | {"n_best": list(map(_numbers, self.told))}
+        return best if not self.ranked else best | {"n_best": list(map(_numbers, self.told))}
 
     def weights_as_json(self) -> dict[str, Any]:
         """Tokens and words; ``weights`` a row for each token of the passage over the question's

@@ -30,7 +30,7 @@ class Answering(Protocol):
 def evaluate(trained: Answering, examples: Sequence[Question], options: Any) -> Scores:
     """Scores on examples: ``questions`` (how many), ``exact_match``, ``f1``, ``loss`` (nats a
     question), and of data with several kinds of questions ``exact_match/KIND`` of each; where it
-    is known for what "it" stands, and the passage attends to itself, ``references`` (how many),
+    is known for what "it" stands, and one weight of it is the largest, ``references`` (how many),
     ``pointing`` (the share of those whose largest self-attention weight falls on what it stands
     for), and ``pointing_chance`` (the same if every other word were as likely).
 

@@ -31,7 +31,7 @@ def spans(
 
         p(i, j) ∝ Σ_windows exp(start_i + end_j),  i ≤ j < i + longest
 
-    Source:  Clark and Gardner 2018 (arXiv:1710.10723), §4.1: one normaliser for all windows
+    Source:  Clark and Gardner 2018 (arXiv:1710.10723), §3.1: one normaliser for all windows
     Departs: it is over spans, and not over starts and ends apart
 
     Args:

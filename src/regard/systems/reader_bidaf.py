@@ -18,7 +18,8 @@ class Bidaf(nn.Module):
         p_start = softmax(wᵀ[G; M]),   p_end = softmax(wᵀ[G; M²])
 
     Source:  Seo et al. 2017 (arXiv:1611.01603), §2
-    Departs: dropout drops the same features of all words of a text; w₃ begins with 4
+    Departs: dropout drops the same features of all words of a text; w₃ begins with 4;
+             input weights of LSTMs begin three times as large as torch's, gates of highways closed
     Cost:    O(C·H²) time of five recurrent layers, and O(C·Q·H) of the flow
 
     Args:

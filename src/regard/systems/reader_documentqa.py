@@ -31,7 +31,7 @@ class DocumentQA(nn.Module):
     With ``attention="mean"`` all scores are 0, so that ũ is the mean of the question, h̃ that of the
     passage, and a_t that of all other words; the rest is as it is.
 
-    Source:  Clark, Gardner 2018 (arXiv:1710.10723), §3.1, §4.1
+    Source:  Clark, Gardner 2018 (arXiv:1710.10723), §2.3, §3.1
     Departs: the passage is one paragraph, so nothing is normalised over several; w₃ of the
              trilinear scores begins with 1
     Cost:    O(C·H²) time of four recurrent layers, and O(C·(C + Q)·H) of attention

@@ -30,8 +30,9 @@ class FusionNet(nn.Module):
 
     Source:  Huang et al. 2018 (arXiv:1711.07341), §3.1
     Departs: no CoVe, parts of speech, entities or frequencies; g has the features of the word's
-             characters, which the paper does not read; the LSTMs of the passage begin with the
-             weights of the question's
+             characters, which the paper does not read; input weights of LSTMs begin three
+             times as large as torch's, those of the passage's with the question's; U begins so that
+             it keeps the size of a history
     Cost:    O(C·H²) time of four recurrent layers, and O(C·(C + Q)·H) of five attentions
 
     Args:
