@@ -98,7 +98,7 @@ def test_a_full_disk_leaves_the_last_good_checkpoint(pairs, tmp_path):
 def test_interrupted_in_the_evaluation_the_weights_stay(pairs, tmp_path):
     folder = tmp_path / "run"
     many = tmp_path / "many.tsv"
-    many.write_text("".join(f"{i} {i + 1} {i + 2} {i + 3}\t{i}\n" for i in range(9000)))
+    many.write_text("".join(f"{i} {i + 1} {i + 2} {i + 3}\t{i}\n" for i in range(18_000)))
     words = [word for word in SMALL if "max_epochs" not in word]
     process = start(
         "train", "translator", many, "--run", folder, *words, "--trainer.max_steps=2",
