@@ -75,6 +75,8 @@ def test_a_run_answers(book, tmp_path, capsys):
     scores = json.loads(capsys.readouterr().out)
     assert scores["words"] > 300 + 62  # words, ends of lines, commas and dots
     assert scores["perplexity"] < 12
+    assert main(["evaluate", str(folder), str(book), "--beam", "3"]) == 2
+    assert "options of the search are for texts that go on" in capsys.readouterr().err
     assert "Words by how often" in (folder / "report.html").read_text(encoding="utf-8")
 
 

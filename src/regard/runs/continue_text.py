@@ -15,6 +15,7 @@ from regard.data.running_text import Passage
 from regard.data.running_words import RunningWords, split
 from regard.data.streams import Stretch
 from regard.data.vocabulary import END
+from regard.errors import KindError
 from regard.runs import scores_of_words
 from regard.runs.continuing import Continuing
 from regard.runs.decode import Hypothesis, search
@@ -78,6 +79,10 @@ class TrainedLanguageModel(Trained):
         return told.gate[len(before) - 1 :].tolist()
 
     def evaluate(self, examples: Sequence[Passage], search: Any = None, source: str = "") -> Scores:
+        if search not in (None, Continuing()):
+            raise KindError(
+                "options of the search are for texts that go on; these are judged as read"
+            )
         return scores_of_words.evaluate(self, examples)
 
     def table(self, scores: Scores) -> list[tuple[str, str]]:
