@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from numpy.typing import NDArray
 
-from regard.errors import KindError, RangeError, ShapeError, UnknownName
+from regard.errors import RangeError, ShapeError, UnknownName
 from regard.view.alignment import Alignment, numbers, tokens_of
 from regard.view.png import data_uri
 
@@ -213,7 +213,7 @@ class Attended:
                     f"{len(tokens)} {name} tokens"
                 )
         if self.indices is not None and not (
-            -1 <= self.indices.min() and self.indices.max() < len(self.source)
+            self.indices.min() >= -1 and self.indices.max() < len(self.source)
         ):
             raise RangeError(
                 f"indices are keys from 0 to {len(self.source) - 1}, or −1 for none; given "
@@ -224,8 +224,8 @@ class Attended:
             layer, head, query, key = wrong[0].tolist()
             raise RangeError(
                 f"{len(wrong):,} weights are no finite numbers; the first, "
-                f"{rows[layer, head, query, key]}, is of layer {layer}, head {head}, query {query}, "
-                f"key {key}"
+                f"{rows[layer, head, query, key]}, is that of layer {layer}, head {head}, query "
+                f"{query}, key {key}"
             )
 
 
