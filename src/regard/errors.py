@@ -8,6 +8,7 @@
     ├── EngineError   (RuntimeError) an engine that was asked for and cannot: the reasons
     ├── DataError     (ValueError)   a data file that cannot be read: file and line
     ├── RunError      (ValueError)   a run folder that is missing, unfinished or in the way
+    ├── WatchError    (RuntimeError) attention that was watched, and cannot be told: the reason
     └── MissingExtra  (ImportError)  a package that this part needs: what to install
 
 Catch the built-in class where regard is one library of many, or ``RegardError`` for all of them.
@@ -44,6 +45,10 @@ class DataError(RegardError, ValueError):
 
 class RunError(RegardError, ValueError):
     """A run folder that is missing, unfinished, or already there."""
+
+
+class WatchError(RegardError, RuntimeError):
+    """Attention that was watched and cannot be told: it was dropped, or has been written over."""
 
 
 class MissingExtra(RegardError, ImportError):
