@@ -24,7 +24,7 @@ from regard.grid import Array, taken
 from regard.masks import Mask
 from regard.normalizers import Normalizer
 from regard.scores import AnyScore
-from regard.witness import WITNESSES
+from regard.witness import told_call
 
 Output = Float[Array, "*batch Q V"]
 Weights = Float[Array, "*batch Q K"]
@@ -111,12 +111,10 @@ def attend(  # noqa: PLR0913
     parts = Parts.of(score, bias, mask, normalizer)
     call = Call.of(query, key, value, parts, dropout_p=dropout_p, enable_gqa=enable_gqa)
     chosen = choose(call, engine)
-    for witness in WITNESSES:
-        witness.call(call)
     if not return_weights:
-        output = chosen.attend(call)
+        output = chosen.attend(told_call(call))
         return output[..., 0, :] if call.single else output
-    output, rows = with_weights(call, chosen)
+    output, rows = with_weights(told_call(call), chosen)
     return (output[..., 0, :], rows[..., 0, :]) if call.single else (output, rows)
 
 

@@ -27,12 +27,15 @@ class Witness(Protocol):
 WITNESSES: list[Witness] = []
 
 
-def told(rows: Rows, *, one: bool = False) -> Rows:
-    """The weights, of which all witnesses have been told.
-
-    Args:
-        rows: ``(*batch, Q, K)``; with ``one`` they are ``(*batch, K)``, of one query.
-    """
+def told(rows: Rows) -> Rows:
+    """Weights ``(*batch, Q, K)``, of which all witnesses have been told."""
     for witness in WITNESSES:
-        witness.rows(rows[..., None, :] if one else rows)
+        witness.rows(rows)
     return rows
+
+
+def told_call(call: Call) -> Call:
+    """A call whose weights are used, of which all witnesses have been told."""
+    for witness in WITNESSES:
+        witness.call(call)
+    return call

@@ -12,6 +12,7 @@ from regard.nn.refusals import sizes
 from regard.nn.source import cleared, expect, expect_rows, lengths_of
 from regard.normalizers import softmax
 from regard.scores import AnyScore
+from regard.witness import told
 
 Back = Literal["max", "columns"]
 
@@ -110,7 +111,7 @@ class AttentionFlow(nn.Module):
         else:
             over_passage = cleared(cast(Tensor, softmax(scores.mT, here)), others)
             read = over_question @ (over_passage @ passage)
-        return Flow(over_question @ question, read, over_question, over_passage)
+        return Flow(over_question @ question, read, told(over_question), told(over_passage))
 
     def extra_repr(self) -> str:
         return f"{self.features}, back={self.back!r}"

@@ -13,6 +13,7 @@ from regard.masks import Mask
 from regard.nn.learned_score import LearnedScore
 from regard.nn.source import Source, expect, expect_rows
 from regard.scores import AnyScore
+from regard.witness import told
 
 
 class Look(NamedTuple):
@@ -157,7 +158,7 @@ class HardAttention(nn.Module):
         return Look(
             sample.to(value.dtype) @ value,
             alpha,
-            sample,
+            told(sample),
             (sample.detach() * logs).sum(-1),
             -(alpha * logs).sum(-1),
             expected,

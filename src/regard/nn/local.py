@@ -20,6 +20,7 @@ from regard.nn.source import Source, expect, expect_rows
 from regard.normalizers import Normalizer, settled
 from regard.normalizers import named as named_normalizer
 from regard.scores import AnyScore, Location, canonical
+from regard.witness import WITNESSES, told
 
 GATHERED = 2**20
 """Numbers of windows, keys and values, that exist at one time: 4 MiB in float32."""
@@ -205,12 +206,14 @@ class LocalAttention(nn.Module):
         for blocks in _cut(self.score.query(query), center, source, 2 * self.window + 1):
             found = [self._again(*block) for block in blocks]
             contexts.append(torch.cat([context for context, _, _ in found], 1))
-            if return_weights:
+            if return_weights or WITNESSES:
                 whole = [
                     w.new_zeros(*w.shape[:2], size).scatter_add(2, at, w) for _, w, at in found
                 ]
                 rows.append(torch.cat(whole, 1))
         output = torch.cat(contexts)
+        if WITNESSES:
+            told(torch.cat(rows))
         return (output, torch.cat(rows)) if return_weights else output
 
     def _again(self, *block: Tensor) -> tuple[Tensor, Tensor, Tensor]:

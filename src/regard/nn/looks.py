@@ -25,6 +25,7 @@ from regard.nn.recurrent import RecurrentAlignment
 from regard.nn.source import Source
 from regard.normalizers import NORMALIZERS, settled
 from regard.scores import Bilinear, Dot, Location, ScaledDot, Score
+from regard.witness import told
 
 
 class Glance(NamedTuple):
@@ -94,7 +95,7 @@ class Global:
         rows_of = self._formula(source, range(1)) if formula else self._asked(source)
 
         def read(query: Tensor, seen: Any) -> Glance:
-            rows = rows_of(query[:, None])[:, 0]
+            rows = told(rows_of(query[:, None]))[:, 0]
             return Glance(F.dropout(rows, layer.dropout, layer.training), seen)
 
         return read
@@ -139,7 +140,7 @@ class Global:
         known = self.layer.normalizer in NORMALIZERS.values() and not self.layer.dropout
         steps, keys = query.shape[1], source.key.shape[1]
         if known and steps * keys <= FEW and isinstance(self.layer.score(), INNER):
-            rows = self._formula(source, range(steps))(query)
+            rows = told(self._formula(source, range(steps))(query))
             contexts = rows.to(source.value.dtype) @ source.value
             return Gaze(contexts, rows if return_weights else None)
         read = self.layer.read(
@@ -228,14 +229,14 @@ class Remembering:
     def reader(self, source: Source) -> Reader:
         def read(query: Tensor, seen: Any) -> Glance:
             rows, seen = self.layer.look(self.layer.score.query(query[:, None]), source, seen)
-            return Glance(rows[:, 0], seen)
+            return Glance(told(rows)[:, 0], seen)
 
         return read
 
     def whole(self, query: Tensor, source: Source, *, return_weights: bool) -> Gaze:
         projected = self.layer.score.query(query)
         rows, _ = self.layer.align(projected, source, self.layer.first(source))
-        contexts = rows.to(source.value.dtype) @ source.value
+        contexts = told(rows).to(source.value.dtype) @ source.value
         return Gaze(contexts, rows if return_weights else None)
 
 

@@ -13,6 +13,7 @@ from regard.grid import TORCH, Grid, shape_text
 from regard.masks import Mask, dense
 from regard.nn.learned_score import LearnedScore
 from regard.nn.source import Source, expect, expect_rows
+from regard.witness import told
 
 
 class Pointed(NamedTuple):
@@ -139,7 +140,7 @@ class PointerAttention(nn.Module):
         # A row of −∞ is NaN in both passes: it is given numbers, and what comes of them is dropped.
         logs = torch.log_softmax(torch.where(allowed.any(-1, keepdim=True), low, 0.0), -1)
         logs = torch.where(allowed, logs, -math.inf)
-        return Pointed(logs, logs.exp())
+        return Pointed(logs, told(logs.exp()))
 
 
 def _as_they_are(scores: Any, allowed: Any) -> Any:

@@ -13,6 +13,7 @@ from regard.grid import TORCH, Grid, shape_text
 from regard.masks import dense, window
 from regard.nn.refusals import sizes
 from regard.nn.source import expect
+from regard.witness import WITNESSES, told
 
 SMALL = 0.1
 """Of a feature of b at first, without its sign."""
@@ -135,6 +136,8 @@ class PointerSentinel(nn.Module):
         hidden_all = torch.cat([last.hidden.to(hidden.dtype), hidden], 1)
         words_all = torch.cat([last.words, words], 1)
         logs = self._log_weights(hidden, hidden_all)
+        if WITNESSES:
+            told(logs[..., 1:].exp())
         kept = max(hidden_all.shape[1] - (self.window - 1), 0)
         return (
             PointerSentinelWeights(logs[..., 0], logs[..., 1:], words_all),

@@ -17,6 +17,7 @@ from regard.grid import shape_text
 from regard.nn.learned_score import LearnedScore
 from regard.nn.source import Source, expect, expect_rows
 from regard.normalizers import Normalizer, settled
+from regard.witness import told
 
 
 class AlignmentStep(NamedTuple):
@@ -162,7 +163,7 @@ class RecurrentAlignment(nn.Module):
             rows, state = self.align(self.score.query(query), source, state)
         else:
             rows = query.new_zeros(*query.shape[:2], 0)
-        return rows.to(source.value.dtype) @ source.value, rows, state
+        return told(rows).to(source.value.dtype) @ source.value, rows, state
 
 
 def nothing_read(source: Source) -> Float[Tensor, "B K"]:

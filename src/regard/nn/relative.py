@@ -13,6 +13,7 @@ from torch import Tensor, nn
 from regard.attention import weights
 from regard.biases import Bias
 from regard.engines.blocks import PAIRS_AT_ONCE
+from regard.engines.call import Call, Parts
 from regard.engines.recompute import remembered
 from regard.errors import RangeError
 from regard.grid import Grid
@@ -22,6 +23,7 @@ from regard.nn.multihead import MultiheadAttention
 from regard.nn.projection import linear
 from regard.nn.refusals import whole
 from regard.normalizers import Normalizer, settled
+from regard.witness import WITNESSES, told_call
 
 
 @dataclass(frozen=True, eq=False)
@@ -126,6 +128,11 @@ class RelativeAttention(MultiheadAttention):
         n_queries, n_keys, count = heads.shape[-2], key.shape[-2], 2 * self.max_distance + 1
         normalizer = settled(self.normalizer, training=self.training)
         may_be_unseen = mask is not None or bias is not None
+        if WITNESSES:
+            known = RelativeBias(near.values.detach())  # no graph is kept for whoever watches
+            known = known if bias is None else bias + known
+            parts = Parts.of("scaled_dot", known, mask, normalizer)
+            told_call(Call.of(heads, key, None, parts, enable_gqa=groups > 1))
 
         def block(queries: range) -> tuple[Tensor, Tensor]:
             weight: Any = weights(

@@ -1,11 +1,11 @@
 """Watch what any PyTorch model attends to, exactly, while it runs on its fused kernels.
 
-    watch         the context manager; watch.py: what it gives
-    layer         a module's calls;  sources: what their weights are made of
-    kept, room    tensors that are kept, and how many
-    torch_calls, transformers_calls, calls    the calls that are seen;  patches: how
-    callers       which module called;  telling: who is told
-    rollout, shown    all layers at once: as one matrix, as a page
+watch         the context manager; watch.py: what it gives
+layer         a module's calls;  sources: what their weights are made of
+kept, room    tensors that are kept, and how many
+torch_calls, transformers_calls, calls    the calls that are seen;  patches: how
+callers       which module called;  telling: who is told
+rollout, shown    all layers at once: as one matrix, as a page
 """
 
 import torch
@@ -38,9 +38,9 @@ def watch(
     Seen are: ``scaled_dot_product_attention`` and ``multi_head_attention_forward`` of
     ``torch.nn.functional``, and so ``nn.MultiheadAttention`` and ``nn.Transformer``; the eager,
     sdpa and flash attentions of Hugging Face's transformers, with caches, in ``generate()`` and
-    with grouped heads; ``regard.attend`` and the layers of ``regard.nn``. A layer is called by its
-    module's name. Weights are those before dropout; those of an eager attention of transformers, which
-    are the tensors that it made, are those after.
+    with grouped heads; ``regard.attend`` and the layers of ``regard.nn``. A layer is called by the
+    name of its module. Weights are those before dropout; of an eager attention of transformers they
+    are the tensor that it made, after dropout.
 
     Not seen are: a softmax that is written out by hand; flex_attention; scripted modules. Compiled
     ones run uncompiled meanwhile.

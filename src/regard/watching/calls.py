@@ -43,7 +43,9 @@ def of_product(
         q, k, mask = _of_four(query), _of_four(key), allowed
         if mask is not None:
             mask = _of_four(_as_wide(mask, query))
-        lead = q.shape[:-2] if enable_gqa else torch.broadcast_shapes(q.shape[:-2], k.shape[:-2])
+        lead = q.shape[:-2]
+        if not enable_gqa and lead != k.shape[:-2]:
+            lead = torch.broadcast_shapes(lead, k.shape[:-2])  # slow
         return Formula(
             query=keeping.keep(q),
             key=keeping.keep(k),
@@ -124,9 +126,9 @@ def _as_wide(mask: Tensor, query: Tensor) -> Tensor:
 
 def _beyond(x: Tensor) -> str:
     """Why nothing can be told of a tensor; empty where something can."""
-    if type(x) not in (Tensor, nn.Parameter):
+    if type(x) is not Tensor and type(x) is not nn.Parameter:
         return f"tensors of the kind {type(x).__name__}"
-    if x.is_nested or x.device.type == "meta" or torch._C._functorch.is_functorch_wrapped_tensor(x):
+    if x.is_nested or x.is_meta or torch._C._are_functorch_transforms_active():
         return "nested tensors, or those of torch.func or without numbers"
     return ""
 

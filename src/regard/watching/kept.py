@@ -31,18 +31,19 @@ class Keeping:
         copy that is equal to the last ones, as of a mask that layers share, is made once.
         """
         tensor = tensor.detach()
-        dtype = self.dtype if self.dtype is not None and tensor.is_floating_point() else None
-        moves = (self.device or tensor.device, dtype or tensor.dtype)
         changes = tensor.is_inference() or tensor._version > 0
-        if moves == (tensor.device, tensor.dtype) and not (self.copy or changes):
-            return Kept(tensor, tensor._version)
-        form = (tensor.data_ptr(), tensor.shape, tensor.stride(), *moves)
+        place, kind = self.device or tensor.device, tensor.dtype
+        if self.dtype is not None and tensor.is_floating_point():
+            kind = self.dtype
+        if not (changes or self.copy) and place == tensor.device and kind == tensor.dtype:
+            return Kept(tensor, 0)
+        form = (tensor.data_ptr(), tensor.shape, tensor.stride(), place, kind)
         for other, copy in self.copies:
-            if form == other and torch.equal(copy, tensor.to(*moves)):
+            if form == other and torch.equal(copy, tensor.to(place, kind)):
                 return Kept(copy, None)
         # Of an expanded tensor what is there is copied, and then expanded again.
         slim = tensor[tuple(slice(1) if step == 0 else slice(None) for step in tensor.stride())]
-        copy = slim.to(*moves, copy=True).expand(tensor.shape)
+        copy = slim.to(place, kind, copy=True).expand(tensor.shape)
         self.copies.append((form, copy))
         del self.copies[:-RECENT]
         return Kept(copy, None)
@@ -52,7 +53,7 @@ RECENT = 4
 """Copies that a tensor may turn out to be equal to."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Kept:
     """A tensor, and how often it had been written in place when it was kept; None: it is ours."""
 
@@ -91,4 +92,3 @@ class Kept:
         """Where the memory is that it keeps alive, and how many bytes."""
         storage = self.tensor.untyped_storage()
         return storage.data_ptr(), storage.nbytes()
-

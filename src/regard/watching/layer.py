@@ -20,7 +20,7 @@ Rows = int | slice
 """Rows of the batch; of one its axis is kept."""
 
 
-@dataclass(eq=False)
+@dataclass(eq=False, slots=True)  # made in the midst of a model's own work
 class Call:
     """One call of an attention: B rows of a batch, H heads, Q queries over K keys.
 
@@ -65,14 +65,21 @@ class Call:
         return self._kept.key_totals(*self._asked(heads, queries, batch))
 
     @property
+    def storages(self) -> tuple[tuple[int, int], ...]:
+        """Where the memory is that it keeps alive, and how many bytes."""
+        return () if self.source is None else tuple(k.storage for k in self.source.tensors)
+
+    @property
     def _kept(self) -> Source:
         if self.source is None:
             raise WatchError(f"{self.name or 'the model'}: {self.lost}")
         return self.source
 
     def _asked(self, heads: Chosen, queries: slice, batch: Rows) -> tuple[Heads, slice, slice]:
-        return numbers(heads, self.shape[1]), stretch(queries, self.shape[2]), rows(
-            batch, self.shape[0]
+        return (
+            numbers(heads, self.shape[1]),
+            stretch(queries, self.shape[2]),
+            rows(batch, self.shape[0]),
         )
 
 

@@ -34,11 +34,12 @@ def begin(watcher: Watcher, classes: Iterable[type]) -> None:
                 _replace(where, name, getattr(torch_calls, name))
             for where, name, ours in transformers_calls.replacements():
                 _replace(where, name, ours)
-        for module in {sys.modules.get(kind.__module__) for kind in classes} - {None, F}:
-            for name, value in list(vars(module).items()):
+        for place in {kind.__module__ for kind in classes} - {F.__name__}:
+            module = sys.modules.get(place)
+            for name, value in list(vars(module).items()) if module is not None else ():
                 if (value is torch_calls.SDPA) or (value is torch_calls.MULTI_HEAD):
                     _replace(module, name, getattr(torch_calls, value.__name__))
-                elif name == "eager_attention_forward" and value.__module__ == module.__name__:
+                elif name == "eager_attention_forward" and value.__module__ == place:
                     _replace(module, name, transformers_calls.eager(value))
         WATCHING.append(watcher)
 

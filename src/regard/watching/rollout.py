@@ -33,9 +33,9 @@ def rollout(layers: Sequence[Layer], queries: slice, batch: Rows) -> Float[Tenso
         reached = None
         for first in range(0, count, step):
             rows = layer.weights(queries=slice(first, first + step), batch=batch).mean(1)
-            rows = rows + torch.eye(count, dtype=rows.dtype, device=rows.device)[
-                first : first + step
-            ]
+            rows = (
+                rows + torch.eye(count, dtype=rows.dtype, device=rows.device)[first : first + step]
+            )
             rows = rows / rows.sum(-1, keepdim=True)
             part = found[..., first : first + step].to(rows) @ rows
             reached = part if reached is None else reached + part

@@ -1,6 +1,6 @@
 """How much memory what is kept may take."""
 
-from collections import Counter, deque
+from collections import deque
 
 from regard.watching.layer import Call
 
@@ -19,27 +19,24 @@ class Room:
     def __init__(self, most: int | None) -> None:
         self.most, self.used = most, 0
         self._calls: deque[Call] = deque()
-        self._users: Counter[tuple[int, int]] = Counter()
+        self._users: dict[tuple[int, int], int] = {}
 
     def enter(self, call: Call) -> None:
         """Keep a call; drop others, or this one, as far as must be."""
         self._calls.append(call)
-        for storage in self._storages(call):
-            if not self._users[storage]:
+        users = self._users
+        for storage in call.storages:
+            many = users.get(storage, 0)
+            users[storage] = many + 1
+            if not many:
                 self.used += storage[1]
-            self._users[storage] += 1
         while self.most is not None and self.used > self.most and self._calls:
             self._drop(self._calls.popleft())
 
     def _drop(self, call: Call) -> None:
-        for storage in self._storages(call):
+        for storage in call.storages:
             self._users[storage] -= 1
             if not self._users[storage]:
                 self.used -= storage[1]
                 del self._users[storage]
         call.source, call.lost = None, DROPPED
-
-    @staticmethod
-    def _storages(call: Call) -> set[tuple[int, int]]:
-        assert call.source is not None
-        return {kept.storage for kept in call.source.tensors}

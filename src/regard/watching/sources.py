@@ -34,16 +34,14 @@ class Source(Protocol):
         """Of the weights: batch, heads, queries, keys."""
         ...
 
-    def weights(
-        self, heads: Heads, queries: slice, batch: slice
-    ) -> Float[Tensor, "B H Q K"]: ...
+    def weights(self, heads: Heads, queries: slice, batch: slice) -> Float[Tensor, "B H Q K"]: ...
 
     def top(self, k: int, heads: Heads, queries: slice, batch: slice) -> TopWeights: ...
 
     def key_totals(self, heads: Heads, queries: slice, batch: slice) -> Float[Tensor, "B H K"]: ...
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Formula:
     """The arguments of ``regard.weights``.
 
@@ -68,7 +66,8 @@ class Formula:
 
     @property
     def tensors(self) -> tuple[Kept, ...]:
-        return (self.query, self.key, *(() if self.allowed is None else (self.allowed,)))
+        both = (self.query, self.key)
+        return both if self.allowed is None else (*both, self.allowed)
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
@@ -139,7 +138,7 @@ FROM_THE_START = masks.causal(align="start")
 """The triangle of torch's ``is_causal``."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False, slots=True)
 class Given:
     """Weights ``(B, H, Q, K)`` that the model made by itself."""
 
@@ -161,7 +160,7 @@ class Given:
 
     def top(self, k: int, heads: Heads, queries: slice, batch: slice) -> TopWeights:
         rows = self.weights(heads, queries, batch)
-        values, places = rows.sort(-1, descending=True, stable=True)
+        values, places = rows.sort(stable=True, dim=-1, descending=True)
         missing = (0, max(0, k - rows.shape[-1]))
         pad = torch.nn.functional.pad
         return TopWeights(pad(values[..., :k], missing), pad(places[..., :k], missing, value=-1))

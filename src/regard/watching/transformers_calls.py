@@ -13,7 +13,7 @@ from torch import Tensor, nn
 from regard import masks
 from regard.scores import ScaledDot, SoftCap
 from regard.watching.calls import of_product, of_rows
-from regard.watching.telling import tell
+from regard.watching.telling import Make, tell
 from regard.watching.torch_calls import HERE
 
 TABLE = ("transformers.modeling_utils", "AttentionInterface", "_global_mapping")
@@ -76,46 +76,41 @@ def _flash(function: Callable[..., Any]) -> Callable[..., Any]:
         **kwargs: Any,
     ) -> Any:
         output = function(module, query, key, value, attention_mask, **kwargs)
-        _tell_of_flash(module, query, key, attention_mask, **kwargs)
+        tell(_of_flash(module, query, key, attention_mask, kwargs), module)
         return output
 
     return ours
 
 
-def _tell_of_flash(
+def _of_flash(
     module: nn.Module,
     query: Tensor,
     key: Tensor,
     padding: Tensor | None,
-    *,
-    scaling: float | None = None,
-    sliding_window: int | None = None,
-    softcap: float | None = None,
-    is_causal: bool | None = None,
-    s_aux: Tensor | None = None,
-    **kwargs: Any,
-) -> None:
+    options: dict[str, Any],
+) -> Make:
     """Queries and keys ``(B, H, ·, E)``; ``padding`` ``(B, K)`` is 0 where a key is none."""
-    if s_aux is not None or kwargs.get("cu_seq_lens_q") is not None:
-        what = "sinks" if s_aux is not None else "several sequences in a row"
-        tell(lambda _: f"flash attention with {what}", module)
-        return
-    causal = is_causal if is_causal is not None else getattr(module, "is_causal", True)
-    before = None if sliding_window is None else sliding_window - 1
+    if options.get("s_aux") is not None:
+        return lambda _: "flash attention with sinks"
+    if options.get("cu_seq_lens_q") is not None:
+        return lambda _: "flash attention over several sequences in a row"
+    causal, width = options.get("is_causal"), options.get("sliding_window")
+    causal = getattr(module, "is_causal", True) if causal is None else causal
+    before = None if width is None else width - 1
     rule = None
     if causal or before is not None:
         # Aligned at the end: what flash-attn does since 2.1.
         rule = masks.window(before, 0 if causal else before)
+    scaling, cap = options.get("scaling"), options.get("softcap")
     score: Any = ScaledDot() if scaling is None else ScaledDot(float(scaling))
-    call = of_product(
+    return of_product(
         query,
         key,
         allowed=None if padding is None else padding.bool()[:, None, None],
         rule=rule,
-        score=score if not softcap else SoftCap(score, float(softcap)),
+        score=SoftCap(score, float(cap)) if cap else score,
         enable_gqa=True,
     )
-    tell(call, module)
 
 
 def _flex(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -5,7 +5,7 @@ from collections import Counter
 from collections.abc import Sequence
 from fnmatch import fnmatchcase
 from types import TracebackType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import torch
 from jaxtyping import Float
@@ -21,6 +21,7 @@ from regard.watching.telling import Make
 if TYPE_CHECKING:
     from regard.view.views import Page
 
+
 class Watch:
     """What the attentions of a model attended to while it was watched; made by ``regard.watch``.
 
@@ -33,8 +34,10 @@ class Watch:
         passed_over: attentions of which nothing can be told, why, and how often.
     """
 
-    def __init__(self, model: nn.Module, *, keeping: Keeping, memory: int | None, only: str) -> None:
-        self.layers: list[Layer] = []
+    def __init__(
+        self, model: nn.Module, *, keeping: Keeping, memory: int | None, only: str
+    ) -> None:
+        self._seen: dict[str, Layer] = {}
         self.passed_over: Counter[str] = Counter()
         self._model, self._keeping, self._only = model, keeping, only
         self._room = Room(memory)
@@ -60,11 +63,15 @@ class Watch:
         self._keeping.copies.clear()
 
     @property
+    def layers(self) -> list[Layer]:
+        return list(self._seen.values())
+
+    @property
     def dropped(self) -> list[Call]:
         return [call for layer in self.layers for call in layer.calls if call.source is None]
 
     def __len__(self) -> int:
-        return len(self.layers)
+        return len(self._seen)
 
     def __getitem__(self, which: int | str) -> Layer:
         """A layer, by its number or its module's name.
@@ -73,22 +80,21 @@ class Watch:
             UnknownName, RangeError: there is none; the message lists those that there are.
         """
         if isinstance(which, str):
-            for layer in self.layers:
-                if layer.name == which:
-                    return layer
-            known = ", ".join(layer.name for layer in self.layers)
+            if which in self._seen:
+                return self._seen[which]
+            known = ", ".join(self._seen)
             raise UnknownName(f"no attention of {which!r} was seen; {known or self._nothing}")
-        if not -len(self.layers) <= which < len(self.layers):
+        if not -len(self) <= which < len(self):
             raise RangeError(
-                f"layer {which} is asked for, and {len(self.layers)} were seen"
-                + ("" if self.layers else f": {self._nothing}")
+                f"layer {which} is asked for, and {len(self)} were seen"
+                + ("" if self._seen else f": {self._nothing}")
             )
         return self.layers[which]
 
     def clear(self) -> None:
         """Forget all calls, so that what comes next stands alone."""
         with self._lock:
-            self.layers, self.passed_over, self._room = [], Counter(), Room(self._room.most)
+            self._seen, self.passed_over, self._room = {}, Counter(), Room(self._room.most)
 
     def rollout(
         self,
@@ -170,7 +176,7 @@ class Watch:
         name = None if module is None else self._names.get(id(module))
         # Checkpointing calls again in the backward pass.
         again = torch._C._current_graph_task_id() != -1
-        if name is None or again or not fnmatchcase(name, self._only):
+        if name is None or again or (self._only != "*" and not fnmatchcase(name, self._only)):
             return
         source = make(self._keeping)
         with self._lock:
@@ -178,11 +184,9 @@ class Watch:
                 self.passed_over[f"{name}: {source}"] += 1
                 return
             call = Call(name, source.shape, source)
-            layer = next((layer for layer in self.layers if layer.name == name), None)
-            if layer is None:
-                layer = Layer(name)
-                self.layers.append(layer)
-            layer.calls.append(call)
+            if name not in self._seen:
+                self._seen[name] = Layer(name)
+            self._seen[name].calls.append(call)
             self._room.enter(call)
 
     def _chosen(self, which: Sequence[int | str] | str | None) -> list[Layer]:
