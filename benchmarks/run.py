@@ -32,6 +32,7 @@ QUICK = (
     "sparse_normalizers",
     "own_function",
     "top_weights",
+    "watching",
     "translate",
 )
 FULL = (*QUICK, "lengths")
