@@ -56,4 +56,6 @@ class Cached(nn.Module):
         self.keys[:, :, place] = x
         allowed = torch.arange(self.keys.shape[2]) <= place
         query = x[None, None, None]
-        return F.scaled_dot_product_attention(query, self.keys, self.keys, allowed[None, None, None])
+        return F.scaled_dot_product_attention(
+            query, self.keys, self.keys, allowed[None, None, None]
+        )

@@ -89,9 +89,7 @@ def test_half_as_much_in_half_precision() -> None:
         block(x)
     query, key, _ = block.split(x)
     assert seen[0].calls[0].storages[0][1] == query.nbytes // 2
-    torch.testing.assert_close(
-        seen[0].weights(), explicit(query, key).detach(), rtol=0, atol=2e-3
-    )
+    torch.testing.assert_close(seen[0].weights(), explicit(query, key).detach(), rtol=0, atol=2e-3)
 
 
 def test_calls_that_do_not_go_on_must_be_chosen_from() -> None:
@@ -155,3 +153,29 @@ def test_rollout_is_the_product_of_the_layers() -> None:
     torch.testing.assert_close(seen.rollout(), want)
     torch.testing.assert_close(seen.rollout(queries=slice(1, 3), batch=1), want[1:, 1:3])
     torch.testing.assert_close(seen.rollout([2]).sum(-1), torch.ones(2, 5))
+
+
+def test_keys_that_later_ones_begin_with_take_no_room() -> None:
+    class Growing(Block):
+        """A decoder's attention, whose cache is made anew each step."""
+
+        def forward(self, x: Tensor, keys: Tensor) -> Tensor:  # type: ignore[override]
+            query, key, _ = self.split(x)
+            keys = torch.cat([keys, key], -2)
+            torch.nn.functional.scaled_dot_product_attention(query, keys, keys)
+            return keys
+
+    torch.manual_seed(0)
+    block, found = Growing(), []
+    for memory in (None, 100_000):
+        keys = torch.zeros(1, 4, 0, 4)
+        torch.manual_seed(1)
+        with regard.watch(block, memory=memory) as seen, torch.no_grad():
+            for _ in range(100):
+                keys = block(torch.randn(1, 1, 16), keys)
+        found.append(seen)
+    free, bounded = found
+    assert free._room.used > 300_000
+    assert bounded._room.used <= 100_000
+    assert not bounded.dropped
+    assert torch.equal(free[0].weights(), bounded[0].weights())

@@ -81,7 +81,10 @@ def test_decoder_with_a_causal_mask_and_padded_memory() -> None:
         tgt_is_causal=True,
         memory_key_padding_mask=PADDING,
     )
-    assert [layer.name.split(".")[-1] for layer in seen.layers] == ["self_attn", "multihead_attn"] * 2
+    assert [layer.name.split(".")[-1] for layer in seen.layers] == [
+        "self_attn",
+        "multihead_attn",
+    ] * 2
     assert seen["layers.0.multihead_attn"].shape == (2, 4, 5, 6)
 
 
@@ -90,7 +93,13 @@ def test_decoder_with_a_causal_mask_and_padded_memory() -> None:
 def test_multihead_attention_in_every_form(needs: bool, form: str) -> None:
     torch.manual_seed(1)
     layer = nn.MultiheadAttention(
-        16, 4, batch_first=form == "batch first", add_bias_kv=True, add_zero_attn=True, kdim=12, vdim=10
+        16,
+        4,
+        batch_first=form == "batch first",
+        add_bias_kv=True,
+        add_zero_attn=True,
+        kdim=12,
+        vdim=10,
     ).eval()
     lead = {"batch first": (2, 5), "length first": (5, 2), "alone": (5,)}[form]
     keys = {"batch first": (2, 6), "length first": (6, 2), "alone": (6,)}[form]
@@ -135,7 +144,9 @@ def test_one_projection_for_all(causal: bool) -> None:
         block(x, causal=causal)
     query, key, _ = block.split(x)
     allowed = torch.ones(6, 6).tril().bool() if causal else None
-    torch.testing.assert_close(seen[0].weights(), explicit(query, key, allowed).detach(), rtol=0, atol=1e-6)
+    torch.testing.assert_close(
+        seen[0].weights(), explicit(query, key, allowed).detach(), rtol=0, atol=1e-6
+    )
 
 
 MASKS = {
