@@ -1,4 +1,4 @@
-"""Small models of others, each with eager attention and with fused attention, of the same numbers."""
+"""Small models of others; those of transformers twice, with eager and with fused attention."""
 
 from copy import deepcopy
 from typing import Any

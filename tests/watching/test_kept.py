@@ -1,10 +1,11 @@
 """What is kept of a model's tensors: what is written over, how much, and in what precision."""
 
 import pytest
-import regard
 import torch
-from regard.errors import KindError, RangeError, UnknownName, WatchError
 from torch import Tensor, nn
+
+import regard
+from regard.errors import KindError, RangeError, UnknownName, WatchError
 
 from .models import Block, Cached, explicit
 

@@ -4,15 +4,16 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-import regard
 import torch
+from torch import Tensor, nn
+
+import regard
 from regard import masks
 from regard import nn as layers
 from regard.data.batching import Encoding
 from regard.data.pairs import Pair
 from regard.data.vocabulary import Vocabulary
 from regard.systems.translator import Config, Translator
-from torch import Tensor, nn
 
 SELF = torch.randn(2, 6, 8, generator=torch.Generator().manual_seed(0))
 OTHER = torch.randn(2, 5, 8, generator=torch.Generator().manual_seed(1))

@@ -4,10 +4,11 @@ import copy
 from typing import Any
 
 import pytest
-import regard
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
+
+import regard
 
 from .models import Block, explicit
 

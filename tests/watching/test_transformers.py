@@ -3,9 +3,10 @@
 from typing import Any
 
 import pytest
-import regard
 import torch
 from torch import Tensor
+
+import regard
 
 transformers = pytest.importorskip("transformers")
 
