@@ -52,6 +52,8 @@ class Attended:
         images: pixels ``(H, W, C)``, 0 … 255, under the weights: one, or one for each query.
         grid: rows and columns of the places of the images; the keys are these, row by row.
         view: what is shown first, one of ``VIEWS``.
+        first_layer: the layer that is shown first; None: the last.
+        first_heads: the heads whose lines are shown first; None: all.
 
     Raises:
         ShapeError: sizes that do not fit together, or nothing to show.
@@ -75,6 +77,8 @@ class Attended:
     images: Sequence[UInt8[np.ndarray, "H W C"]] = ()
     grid: tuple[int, int] | None = None
     view: str = "alignment"
+    first_layer: int | None = None
+    first_heads: tuple[int, ...] | None = None
 
     def __post_init__(self) -> None:
         # A frozen dataclass offers no other way to keep the normal form of what was given.
@@ -102,6 +106,13 @@ class Attended:
                 f"images, one or one for each of {self.shape[2]} queries, are of a grid of "
                 f"{self.shape[3]} places; given {len(self.images)} and the grid {self.grid}"
             )
+        if self.first_layer is not None and not 0 <= self.first_layer < self.shape[0]:
+            raise RangeError(f"layer {self.first_layer} is asked for, of {self.shape[0]}, from 0")
+        if (
+            self.first_heads
+            and not 0 <= min(self.first_heads) <= max(self.first_heads) < self.shape[1]
+        ):
+            raise RangeError(f"heads {self.first_heads} are asked for, of {self.shape[1]}, from 0")
         if self.view not in VIEWS or (self.view == "image" and not self.images):
             raise UnknownName(f"view is one of {', '.join(VIEWS)} (image with images): {self.view}")
 
@@ -166,6 +177,8 @@ class Attended:
             "title": self.title,
             "about": self.about,
             "view": self.view,
+            "layer": self.shape[0] - 1 if self.first_layer is None else self.first_layer,
+            "shown": self.first_heads,
             "source": self.source,
             "target": self.target,
             "same": self.source == self.target,

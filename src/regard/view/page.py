@@ -1,13 +1,18 @@
-"""One HTML page that holds everything it shows: no scripts, no files beside it, no network.
+"""One HTML page that holds everything it shows: no files beside it, no network.
 
     page.write("run.html", page.page("A run", [
         page.Section("Loss", page.figure(svg.curves(...), "Loss by step")),
         page.Section("Settings", page.table(["name", "value"], rows)),
     ]))
 
-``paragraph``, ``table``, ``figure`` and ``preformatted`` return HTML; join them with ``+``.
+``paragraph``, ``table``, ``figure``, ``panel`` and ``preformatted`` return HTML; join them with
+``+``. Where there is a panel, which is interactive, the page holds the program that fills it
+(``view.module``), and no other may run; without one it has no script at all.
 """
 
+import base64
+import hashlib
+import json
 import os
 import secrets
 from collections.abc import Sequence
@@ -15,17 +20,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from regard.errors import ShapeError
+from regard.view import module
+from regard.view.attended import Attended
 from regard.view.characters import escape
 
-# Even if markup slipped through, the browser would load nothing and run nothing.
+# Even if markup slipped through, the browser would load nothing, and run nothing of it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
 
+PANEL = '<figure class="regard">'
+
 STYLE = """
-:root { color-scheme: light dark; --text: #1b1f24; --faint: #5a6472; --line: #d5dae1;
-  --paper: #ffffff; --shade: #f4f6f8; }
-@media (prefers-color-scheme: dark) {
-  :root { --text: #e4e8ee; --faint: #9ba6b5; --line: #343c47; --paper: #14181d; --shade: #1d232a; }
-}
 body { margin: 0; background: var(--paper); color: var(--text);
   font: 16px/1.55 system-ui, sans-serif; }
 main { max-width: 60rem; margin: 0 auto; padding: 1.5rem 1rem 3rem; }
@@ -60,22 +64,25 @@ class Section:
 def page(title: str, sections: Sequence[Section], *, lang: str = "en") -> str:
     """The sections as the text of one HTML5 file, light or dark as the reader prefers.
 
-    The title, headings and all text given to ``paragraph``, ``table``, ``figure`` captions and
+    A section without a heading is what is in it. The title, headings and all text given to ``paragraph``, ``table``, ``figure`` captions and
     ``preformatted`` are escaped; only ``Section.html`` and figures are taken as markup.
     """
-    body = "\n".join(
-        f"<section>\n<h2>{escape(section.heading)}</h2>\n{section.html}\n</section>"
-        for section in sections
-    )
+    body = "\n".join(map(_section, sections))
+    policy, style, script = POLICY, module.theme() + STYLE, ""
+    if any(PANEL in section.html for section in sections):
+        program = f"\n{module.script()}"
+        digest = base64.b64encode(hashlib.sha256(program.encode()).digest()).decode()
+        policy += f" blob:; script-src 'sha256-{digest}'"
+        style, script = style + module.style(), f'<script type="module">{program}</script>\n'
     return f"""<!DOCTYPE html>
 <html lang="{escape(lang)}">
 <head>
 <meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="{POLICY}">
+<meta http-equiv="Content-Security-Policy" content="{policy}">
 <meta name="viewport" content="width=device-width, initial-scale=1">
 <title>{escape(title)}</title>
 <style>
-{STYLE}
+{style}
 </style>
 </head>
 <body>
@@ -83,7 +90,7 @@ def page(title: str, sections: Sequence[Section], *, lang: str = "en") -> str:
 <h1>{escape(title)}</h1>
 {body}
 </main>
-</body>
+{script}</body>
 </html>
 """
 
@@ -128,6 +135,22 @@ def figure(svg: str, caption: str) -> str:
     return f'<figure>\n{drawing}\n<figcaption dir="auto">{escape(caption)}</figcaption>\n</figure>'
 
 
+def panel(attended: Attended, caption: str = "") -> str:
+    """An interactive panel: heatmap, lines, heads, text, image and histogram of the same weights.
+
+    It holds the weights; the page around it gets the program that shows them.
+    """
+    # No tag may end within what is data.
+    data = json.dumps(attended.payload(), ensure_ascii=False).replace("<", "\\u003c")
+    said = f'\n<figcaption dir="auto">{escape(caption)}</figcaption>' if caption else ""
+    title = escape(attended.title)
+    return (
+        f'{PANEL}<script type="application/json">{data}</script><noscript>{title} '
+        f"(weights are shown by a script of this page, which does not run here)</noscript></figure>"
+        f"{said}\n"
+    )
+
+
 def preformatted(text: str) -> str:
     """Text in a fixed-width face, with its spaces and line breaks as they are."""
     return f'<pre tabindex="0">{escape(text)}</pre>'
@@ -150,6 +173,11 @@ def write(path: str | os.PathLike[str], html: str) -> None:
     except BaseException:
         new.unlink(missing_ok=True)
         raise
+
+
+def _section(section: Section) -> str:
+    heading = f"<h2>{escape(section.heading)}</h2>\n" if section.heading else ""
+    return f"<section>\n{heading}{section.html}\n</section>"
 
 
 def _cell(cell: object, *, heads: bool) -> str:
