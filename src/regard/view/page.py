@@ -64,8 +64,9 @@ class Section:
 def page(title: str, sections: Sequence[Section], *, lang: str = "en") -> str:
     """The sections as the text of one HTML5 file, light or dark as the reader prefers.
 
-    A section without a heading is what is in it. The title, headings and all text given to ``paragraph``, ``table``, ``figure`` captions and
-    ``preformatted`` are escaped; only ``Section.html`` and figures are taken as markup.
+    The title, headings and all text given to ``paragraph``, ``table``, ``figure`` captions and
+    ``preformatted`` are escaped; only ``Section.html``, figures and panels are taken as markup. A
+    section may go without a heading.
     """
     body = "\n".join(map(_section, sections))
     policy, style, script = POLICY, module.theme() + STYLE, ""

@@ -112,7 +112,8 @@ def model_view(
     include_layers: Sequence[int] | None = None,
     **both: Any,
 ) -> Page:
-    """All layers and heads as small pictures, each of which opens; arguments as in ``head_view``."""
+    """All layers and heads as small pictures, each of which opens; it takes what ``head_view``
+    takes."""
     return _Given(attention, tokens, sentence_b_start, include_layers, both).page(
         "heads", None, None
     )

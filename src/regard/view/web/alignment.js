@@ -3,7 +3,7 @@ import { element, canvas, resized, inks, clip, word, percent, MONO, SANS } from 
 import { paint, ramp } from "./colors.js";
 
 const HIGHEST = 560; // CSS pixels of the plot
-const [SMALLEST, LARGEST] = [1 / 512, 48]; // CSS pixels of a cell
+const [SMALLEST, USUAL, LARGEST] = [1 / 512, 36, 64]; // CSS pixels of a cell
 const TINY = 3; // below it cells share pixels
 
 export function alignment(ctx) {
@@ -29,7 +29,7 @@ export function alignment(ctx) {
     { className: "buttons" },
     button("−", "smaller", () => zoomed(1 / 1.5)),
     button("+", "larger", () => zoomed(1.5)),
-    button("Fit", "all of it", () => fit(true)),
+    button("Fit", "all of it", () => fit()),
   );
   const node = element(
     "div",
@@ -56,8 +56,8 @@ export function alignment(ctx) {
     const across = wide(payload.source);
     head = across > 18 ? Math.min(0.72 * across, 120) + 18 : 24;
     width = Math.max(240, node.clientWidth || 600);
-    const room = Math.min(LARGEST, (width - gutter - 2) / weights.keys);
-    height = Math.min(HIGHEST, head + Math.max(weights.queries * Math.max(room, 16), 60));
+    const room = Math.min(USUAL, (width - gutter - 2) / weights.keys);
+    height = Math.min(HIGHEST, head + Math.max(weights.queries * Math.max(room, 14), 60));
   }
 
   function label(token) {
@@ -71,13 +71,10 @@ export function alignment(ctx) {
   const across = () => (width - gutter) / cell; // keys and queries that are in sight
   const down = () => (height - head) / cell;
 
-  function fit(whole) {
+  function fit() {
     const most = Math.min((width - gutter - 2) / weights.keys, (height - head - 2) / weights.queries);
-    cell = Math.min(Math.max(most, whole ? SMALLEST : 14), LARGEST);
-    if (!whole) cell = Math.max(cell, Math.min(LARGEST, (width - gutter - 2) / weights.keys));
-    if (weights.keys * weights.queries > 250000) cell = Math.min(Math.max(most, SMALLEST), LARGEST);
+    cell = Math.min(Math.max(most, SMALLEST), USUAL);
     [left, top] = [0, 0];
-    bounded();
     paintAll();
   }
 
@@ -173,7 +170,7 @@ export function alignment(ctx) {
 
   function labels(context, ink, k0, k1, q0, q1) {
     context.font = MONO;
-    const apart = Math.max(1, Math.ceil(14 / cell));
+    const apart = Math.max(1, Math.ceil(18 / cell));
     const middle = cell / 2;
     context.textBaseline = "middle";
     context.textAlign = "right";
@@ -192,7 +189,7 @@ export function alignment(ctx) {
       if (x < gutter - 2) continue;
       context.save();
       context.fillStyle = key === state.key ? ink.text : ink.faint;
-      context.translate(x, head - 8);
+      context.translate(x, head - 10);
       if (slanted) context.rotate(-Math.PI / 4);
       context.fillText(label(payload.source[key]), 0, 0);
       context.restore();
@@ -250,7 +247,7 @@ export function alignment(ctx) {
     } else if (event.key in scales) {
       zoomed(scales[event.key]);
     } else if (event.key === "0") {
-      fit(true);
+      fit();
     } else {
       return;
     }
@@ -284,7 +281,7 @@ export function alignment(ctx) {
   function draw() {
     const before = width;
     measure();
-    if (!cell || width !== before) fit(false);
+    if (!cell || width !== before) fit();
     reveal(state.query, state.key ?? left);
     step.value = state.query;
     told.textContent = `${state.query + 1} of ${weights.queries}: ${label(payload.target[state.query])}`;

@@ -21,6 +21,9 @@ export function ramp(share) {
   return `rgb(${TABLE[at]},${TABLE[at + 1]},${TABLE[at + 2]})`;
 }
 
+/** The map of colours, as CSS. */
+export const GRADIENT = `linear-gradient(to right, ${STOPS.map((stop) => `rgb(${stop})`).join(", ")})`;
+
 /** Write shares, a number a pixel, as an image's bytes; negative ones are left transparent. */
 export function paint(image, shares) {
   for (let place = 0; place < shares.length; place++) {
@@ -35,10 +38,4 @@ export function paint(image, shares) {
 
 export function ofHead(head) {
   return SERIES[head % SERIES.length];
-}
-
-/** Whether black is read better than white on the colour of a share. */
-export function isLight(share) {
-  const at = 3 * level(share);
-  return 0.2126 * TABLE[at] + 0.7152 * TABLE[at + 1] + 0.0722 * TABLE[at + 2] > 110;
 }

@@ -45,9 +45,11 @@ export function clip(text, most) {
   return letters.length <= most ? text : letters.slice(0, most - 1).join("") + "…";
 }
 
+/** Weights are told as exactly as their 16 bits allow. */
 export function percent(weight) {
   const amount = 100 * weight;
-  return (Math.abs(amount) >= 0.1 || amount === 0 ? amount.toFixed(1) : amount.toPrecision(2)) + "%";
+  if (amount > 0 && amount < 0.01) return "< 0.01%";
+  return (Math.abs(amount) >= 0.1 || amount === 0 ? amount.toFixed(1) : amount.toFixed(2)) + "%";
 }
 
 /** A canvas of so many CSS pixels, sharp on any screen; its context is scaled to them. */

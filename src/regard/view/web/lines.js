@@ -20,11 +20,17 @@ export function lines(ctx) {
     payload.shown.forEach((head) => shown.add(head));
   }
   const toggles = element("div", { className: "toggles", role: "group", ariaLabel: "heads" });
+  const ends = element(
+    "div",
+    { className: "ends" },
+    element("span", { textContent: "looks" }),
+    element("span", { textContent: "at" }),
+  );
   const node = element(
     "div",
     {},
     weights.heads > 1 ? toggles : "",
-    element("div", { className: "row ends" }, element("span", { textContent: "looks" }), element("span", { textContent: "at" })),
+    ends,
     plot,
   );
   let [width, gutter, from, origin] = [600, 120, 0, 0];
@@ -170,6 +176,8 @@ export function lines(ctx) {
   function draw() {
     width = Math.min(Math.max(280, node.clientWidth || 600), 760);
     gutter = Math.min(150, width / 3.2);
+    ends.style.width = `${width}px`;
+    ends.style.paddingInline = `${gutter - 44}px ${gutter - 24}px`;
     if (pinned?.[0] === "query") pinned = ["query", state.query];
     from = first(payload.target, state.query);
     origin = payload.same ? from : first(payload.source, weights.top(state.layer, ctx.combined, state.query, 1)[0]?.[0] ?? 0);

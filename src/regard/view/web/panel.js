@@ -1,5 +1,6 @@
 // A panel: the views of one payload as tabs, what they share, and what a reader takes along.
 import { alignment } from "./alignment.js";
+import { GRADIENT } from "./colors.js";
 import { clip, element, percent, word } from "./dom.js";
 import { csv, png } from "./exports.js";
 import { heads } from "./heads.js";
@@ -32,12 +33,13 @@ const FOOT = [
 
 let panels = 0;
 
-/** Fill an element with the interactive panel of a payload. */
-export async function mount(root, payload) {
+/** Fill an element with the interactive panel of a payload; `foot`: whether it says what attention
+ * is not, once a page. */
+export async function mount(root, payload, { foot = true } = {}) {
   root.classList.add("regard");
   try {
     const weights = await weightsOf(payload);
-    new Panel(root, payload, weights).begin();
+    new Panel(root, payload, weights).begin(foot);
   } catch (error) {
     root.replaceChildren(element("p", { className: "error", textContent: `This cannot be shown: ${error.message}` }));
     throw error;
@@ -53,14 +55,14 @@ class Panel {
       head: this.combined,
       query: 0,
       key: null,
-      relative: payload.view !== "alignment" || weights.keys > 40,
+      relative: weights.largest > 0,
       pinned: false,
     };
     this.views = VIEWS.filter(([, , , fits]) => fits(payload));
     this.view = this.views.some(([name]) => name === payload.view) ? payload.view : "alignment";
   }
 
-  begin() {
+  begin(foot) {
     const { payload, weights } = this;
     this.body = element("div", { className: "view", role: "tabpanel" });
     this.live = element("div", { className: "unseen", ariaLive: "polite" });
@@ -71,6 +73,8 @@ class Panel {
       hidden: true,
       on: { click: () => this.open("heads", {}) },
     });
+    this.legend = element("span", { className: "legend" }, "0", element("i"), (this.most = element("span")));
+    this.legend.querySelector("i").style.background = GRADIENT;
     const tabs = this.views.map(([name, title]) =>
       element("button", {
         type: "button",
@@ -102,6 +106,7 @@ class Panel {
         ...(weights.layers > 1 ? [this.layer] : []),
         ...(weights.heads > 1 ? [this.head] : []),
         element("label", { title: "colours from 0 to the largest weight, instead of from 0 to 1" }, relative, " 0 … max"),
+        this.legend,
         element(
           "span",
           { className: "buttons" },
@@ -116,8 +121,8 @@ class Panel {
       ...(payload.about ? [element("p", { className: "about", textContent: payload.about })] : []),
       ...payload.notes.map((note) => element("p", { className: "note", textContent: note })),
       this.body,
-      element("p", { className: "foot" }, ...FOOT.map((part) =>
-        typeof part === "string" ? part : element("a", { href: part[1], textContent: part[0], rel: "noreferrer" }))),
+      ...(foot ? [element("p", { className: "foot" }, ...FOOT.map((part) =>
+        typeof part === "string" ? part : element("a", { href: part[1], textContent: part[0], rel: "noreferrer" })))] : []),
       this.live,
       this.bubble,
     );
@@ -173,6 +178,9 @@ class Panel {
     [layer.value, head.value] = [this.state.layer, this.state.head];
     this.head.hidden = ["heads", "lines", "histogram"].includes(this.view);
     this.layer.hidden = this.view === "heads";
+    this.legend.hidden = !["alignment", "heads"].includes(this.view);
+    const peak = this.view === "heads" ? "each one’s largest" : percent(this.weights.peak(this.state.layer, this.state.head));
+    this.most.textContent = this.state.relative ? peak : "100%";
     this.made.get(this.view).draw();
   }
 
@@ -251,10 +259,10 @@ function themed() {
 
 /** Fill all figures of a page that hold a payload. */
 export function mountAll() {
-  for (const root of document.querySelectorAll("figure.regard")) {
-    const held = root.querySelector('script[type="application/json"]');
-    if (held) mount(root, JSON.parse(held.textContent));
-  }
+  const held = [...document.querySelectorAll('figure.regard > script[type="application/json"]')];
+  held.forEach((one, at) => {
+    mount(one.parentElement, JSON.parse(one.textContent), { foot: at === held.length - 1 });
+  });
 }
 
 mountAll();
