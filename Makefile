@@ -57,18 +57,18 @@ docs: .venv/docs.installed  ## the documentation, as pages, in docs/_build
 # A stamp is as new as the last installation; a change of what is needed makes it old.
 .venv/demo.installed: .venv/python pyproject.toml constraints.txt
 	@echo "installing into .venv: a few minutes the first time"
-	$(INSTALL) --editable '.[train,text,image,view]'
+	$(INSTALL) --editable '.[train,text,image,view,serve]'
 	@touch $@
 
 .venv/dev.installed: .venv/python pyproject.toml constraints.txt
 	@echo "installing into .venv: a few minutes the first time"
-	$(INSTALL) --editable '.[train,text,image,view,dev]'
+	$(INSTALL) --editable '.[train,text,image,view,serve,dev]'
 	@touch $@ .venv/demo.installed
 
 .venv/bench.installed: .venv/dev.installed
-	$(INSTALL) --editable '.[train,text,image,view,dev,bench]'
+	$(INSTALL) --editable '.[train,text,image,view,serve,dev,bench]'
 	@touch $@
 
 .venv/docs.installed: .venv/dev.installed
-	$(INSTALL) --editable '.[train,text,image,view,dev,docs]'
+	$(INSTALL) --editable '.[train,text,image,view,serve,dev,docs]'
 	@touch $@

@@ -14,6 +14,8 @@ HEAVY = [
     "rich",
     "PIL",
     "sklearn",
+    "starlette",
+    "uvicorn",
 ]
 
 

@@ -5,6 +5,7 @@ import random
 
 import pytest
 
+from payloads import payloads
 from regard.cli import main
 from tests.cli.stopping import are_alike, stopped
 
@@ -70,6 +71,8 @@ def test_a_run_answers(book, tmp_path, capsys):
     for name in ("page.html", "picture.svg"):
         assert main(["explain", str(folder), "alpha", "-o", str(tmp_path / name)]) == 0
         assert (tmp_path / name).stat().st_size > 1_000
+    (panel,) = payloads((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert panel["source"] == panel["target"] == ["¶", " alpha"]
     capsys.readouterr()
     assert main(["evaluate", str(folder), str(book), "--json"]) == 0
     scores = json.loads(capsys.readouterr().out)

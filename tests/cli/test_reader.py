@@ -2,8 +2,10 @@
 
 import json
 
+import numpy as np
 import pytest
 
+from payloads import payloads, weights_of
 from tests.cli.conftest import regard
 from tests.cli.test_captioner import rows_of, several
 
@@ -147,11 +149,13 @@ def test_it_shows_what_looked_at_what(run, questions, tmp_path):
     assert done.stdout.count("status 0") == 4
     page = (tmp_path / "page.html").read_text(encoding="utf-8")
     assert "<b>cat" not in page
+    matrix = next(panel for panel in payloads(page) if "".join(panel["source"]).startswith("Who"))
     assert (tmp_path / "picture.png").read_bytes().startswith(b"\x89PNG")
     told = next(line for line in done.stdout.splitlines() if line.startswith("{"))
     weights = json.loads(told)
     assert len(weights["weights"]) == len(weights["passage"])
     assert all(sum(row) == pytest.approx(1, abs=1e-3) for row in weights["weights"])
+    assert weights_of(matrix)[0, 0] == pytest.approx(np.array(weights["weights"]), abs=1e-5)
     assert "who looks at the words of the question" in done.stdout
 
 

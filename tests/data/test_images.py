@@ -34,6 +34,19 @@ def refusal(path, **options):
     return str(caught.value).removeprefix(f"{path}: ")
 
 
+def test_bytes_give_what_their_file_gives_and_name_none(tmp_path):
+    path = saved(tmp_path, Image.new("RGB", (40, 30), RED), "a.jpg")
+    for size, color in ((None, True), (16, False)):
+        found = images.decode(path.read_bytes(), size=size, color=color)
+        np.testing.assert_array_equal(found, read(path, size=size, color=color))
+    one = images.sent(path.read_bytes(), size=16, color=True)
+    assert (one.name, one.pixels.shape) == ("the image", (16, 16, 3))
+    whole = path.read_bytes()
+    for data, why in ((b"", "empty"), (b"text", "no image"), (whole[:300], "a broken image")):
+        with pytest.raises(DataError, match=f"^the image: {why}"):
+            images.decode(data, size=16, color=True)
+
+
 def png(width, height, *, bits=8, kind=0, data=b""):
     """A PNG file of that size, whose pixels may be missing."""
 

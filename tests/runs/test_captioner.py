@@ -15,6 +15,7 @@ from regard.data.picture import Picture
 from regard.data.splits import Splits, fingerprint
 from regard.data.vocabulary import END
 from regard.errors import DataError, RunError, ShapeError
+from regard.runs import shown
 from regard.runs.caption import TrainedCaptioner
 from regard.runs.decode import Search
 from regard.runs.scores_of_captions import MEANING, caption_match, questions
@@ -80,7 +81,12 @@ def test_an_answer_has_words_and_where_each_looked(parts):
         for grid, (down, right) in zip(weights, row["looked_at"], strict=True):
             # Rounded weights may be equal where the model's were not.
             assert grid[int(down * 16), int(right * 16)] == grid.max()
-        assert answer.figure().count("<image") == 1 + 2 * len(row["words"])
+        if not row["words"]:
+            assert "nothing to show" in shown.html(answer)
+            continue
+        (panel,) = answer.looked()
+        np.testing.assert_allclose(panel.weights[0, 0], weights.reshape(-1, 256), atol=1e-5)
+        assert np.array_equal(panel.images[0], example.image.pixels)
         assert answer.terminal().count("┌") == len(row["words"])
     assert model.predict([], None) == []
 

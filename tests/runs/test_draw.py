@@ -79,6 +79,21 @@ def test_an_answer_says_what_the_model_says():
     assert len(told["reads"]) == len(told["writes"]) == told["steps"] == 3
     assert told["reads"][1]["x"] == pytest.approx(answer.walk.reads.x[1], abs=1e-3)
     assert "<image" in answer.figure()
+    for panel, windows, under in zip(
+        answer.looked(),
+        (told["reads"], told["writes"]),
+        ([answer.walk.image], answer.walk.canvases),
+        strict=True,
+    ):
+        rows = panel.weights[0, 0].reshape(-1, 18, 18).astype(float)
+        np.testing.assert_allclose(rows.sum((1, 2)), 1, atol=1e-5)
+        assert len(panel.images) == len(under)
+        for grid, window in zip(rows, windows, strict=True):
+            # A window well within the image has its middle of weight where it stands.
+            reach = 3 * window["sigma"] + window["stride"] * 4
+            if reach < window["x"] < 19 - reach and reach < window["y"] < 19 - reach:
+                middle = np.arange(1, 19) @ grid.sum(0), np.arange(1, 19) @ grid.sum(1)
+                assert middle == pytest.approx((window["x"], window["y"]), abs=0.1)
     (dream,) = run.predict([Dream(7)])
     assert "reads" not in dream.weights_as_json()
     assert len(dream.line.split("\n")) == 2 + 9

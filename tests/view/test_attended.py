@@ -1,9 +1,7 @@
 """The value that the page shows, and what the page is made of."""
 
-import base64
 import json
 import re
-import zlib
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -12,23 +10,11 @@ import numpy as np
 import pytest
 import torch
 
+from payloads import unpacked, weights_of
 from regard.errors import KindError, RangeError, ShapeError, UnknownName
 from regard.view import module, page
 from regard.view.attended import Attended
 from regard.view.views import Page, head_view, model_view
-
-
-def unpacked(text: str, size: int) -> np.ndarray[Any, Any]:
-    planes = np.frombuffer(zlib.decompress(base64.b64decode(text)), np.uint8).reshape(size, -1)
-    return sum(planes[byte].astype(np.int64) << (8 * byte) for byte in range(size))  # type: ignore[return-value]
-
-
-def read(payload: dict[str, Any]) -> np.ndarray[Any, Any]:
-    """The weights of a payload, read by its description."""
-    steps = unpacked(payload["weights"], 2)
-    layers, heads, queries, keys = payload["shape"]
-    rows = payload["low"] + payload["scale"] * steps
-    return rows.reshape(layers, heads, queries, payload["top"] or keys)
 
 
 @pytest.mark.parametrize("kind", [np.float64, np.float32, torch.float32, torch.bfloat16, list])
@@ -42,7 +28,7 @@ def test_weights_come_back_to_within_their_sixteen_bits(kind: Any) -> None:
         given = rows = rows.astype(kind)
     seen = Attended("abcdefg", "12345", given)
     payload = json.loads(json.dumps(seen.payload()))
-    np.testing.assert_allclose(read(payload), rows, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(weights_of(payload), rows, rtol=0, atol=1e-5)
     assert payload["shape"] == [2, 3, 5, 7]
     np.testing.assert_allclose(seen.alignment(1, 2).weights, rows[1, 2], atol=1e-7)
     np.testing.assert_allclose(seen.alignment(0).weights, rows[0].mean(0), atol=1e-7)
@@ -55,7 +41,7 @@ def test_the_largest_of_each_query(count: int) -> None:
     seen = Attended(tokens, "q", [[0.5, 0.25, 0.0]], indices=keys)
     payload = seen.payload()
     assert unpacked(payload["indices"], payload["index_bytes"]).tolist() == [count - 1, 0, count]
-    np.testing.assert_allclose(read(payload).ravel(), [0.5, 0.25, 0.0], atol=1e-5)
+    np.testing.assert_allclose(weights_of(payload).ravel(), [0.5, 0.25, 0.0], atol=1e-5)
     assert seen.notes == [
         f"Of each query the 3 largest weights are shown, of {count:,}: 75.0% of the weight."
     ]
@@ -65,7 +51,7 @@ def test_the_largest_of_each_query(count: int) -> None:
 
 def test_weights_that_do_not_sum_to_one_are_shown_with_a_note() -> None:
     seen = Attended("ab", "12", [[0.5, 0.5], [0.7, 1.3]])
-    np.testing.assert_allclose(read(seen.payload()).ravel(), [0.5, 0.5, 0.7, 1.3], atol=2e-5)
+    np.testing.assert_allclose(weights_of(seen.payload()).ravel(), [0.5, 0.5, 0.7, 1.3], atol=2e-5)
     (note,) = seen.notes
     assert note.startswith("The weights of 1 of 2 rows do not sum to 1 (they sum to 2 … 2)")
     assert Attended("ab", "1", [[1.5, -0.5]]).notes == ["Some weights are negative, down to -0.5."]
@@ -85,7 +71,7 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
     "NaN": (
         lambda: Attended("ab", "12", [[[0.5, 0.5], [float("nan"), 1.0]]]),
         RangeError,
-        "1 weights are no finite numbers; the first, nan, is that of layer 0, head 0, query 1, key 0",
+        "the first, nan, is that of layer 0, head 0, query 1, key 0",
     ),
     "infinite": (lambda: Attended("a", "1", [[np.inf]]), RangeError, "the first, inf"),
     "nothing": (

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from regard.errors import KindError, ShapeError
-from regard.view import reading
+from regard.view import page, reading
 from regard.view.reading import Reading
 
 PASSAGE = ("Ann", " has", " a", " <b>cat</b>", ".")
@@ -52,11 +52,17 @@ def test_a_terminal_shows_all_of_it():
     assert "full shade: weight 80%" in shown  # own
 
 
-def test_a_page_takes_no_markup_from_a_passage():
-    html = reading.html(read())
-    assert "<b>cat" not in html
-    assert "&lt;b&gt;cat" in html
-    assert html.count("<svg") == 1
+def test_a_page_shows_the_matrix_what_the_question_and_what_some_words_looked_at():
+    over, matrix, own = reading.panels(read())
+    assert over.source == matrix.target == read().marked
+    assert (over.target, matrix.source, own.target) == (
+        ("the question",),
+        ("Who", " cat"),
+        ("Ann",),
+    )
+    for panel, weights in ((over, [OVER]), (matrix, WEIGHTS), (own, [read().own[0][1]])):
+        np.testing.assert_allclose(panel.weights[0, 0], weights, atol=1e-7)
+        assert "<b>cat" not in page.panel(panel)
     assert "<b>cat" not in reading.svg(read())
 
 

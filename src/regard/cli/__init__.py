@@ -1,4 +1,4 @@
-"""The command line: ``regard train | evaluate | predict | explain``.
+"""The command line: ``regard train | evaluate | predict | explain | serve``.
 
 A command's parser is built when that command is called: only ``train`` imports Lightning, and
 ``predict`` starts answering as soon as torch is there.
@@ -7,6 +7,7 @@ parser.py   what all parsers share: help, and the nearest name of an unknown opt
 words.py    the words of a command line, in the order that the parsers need
 train.py    ``train``
 use.py      ``evaluate``, ``predict``, ``explain``
+serve.py    ``serve``
 """
 
 import os
@@ -34,6 +35,9 @@ COMMANDS: dict[str, Command] = {
     "predict": Command("answer texts, or images, with a run", "use", "predict"),
     "explain": Command(
         "show what a run attends to, in the terminal, as a page or a picture", "use", "explain"
+    ),
+    "serve": Command(
+        "answer in a web page, and as a JSON API, with one or several runs", "serve", "serve"
     ),
 }
 

@@ -1,9 +1,11 @@
 """Image files of the user's, as pixels of one form, whatever form they come in."""
 
 import hashlib
+import io
 import stat
 import warnings
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -56,30 +58,21 @@ def read(path: Path, *, size: int | None, color: bool) -> UInt8[np.ndarray, "H W
 
     Cost: of a JPEG, as many of its pixels are decoded as twice ``size`` needs.
     """
-    try:
-        from PIL import Image
-    except ImportError as error:
-        raise MissingExtra("images are read by Pillow: pip install 'regard[image]'") from error
-    _check_file(path)
-    try:
-        # Pillow warns of odd files, which are read all the same, and of large ones.
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return _decoded(path, size, color=color)
-    except DataError as error:
-        raise DataError(f"{path}: {error}") from None
-    except Image.UnidentifiedImageError:
-        raise DataError(
-            f"{path}: no image, or of a format that Pillow does not read: expected JPEG, PNG or "
-            "the like"
-        ) from None
-    except Image.DecompressionBombError:
-        raise DataError(f"{path}: {_too_large('far more')}") from None
-    except Exception as error:  # broken files make Pillow raise nearly anything
-        if isinstance(error, OSError) and error.strerror:  # the system's, and not Pillow's
-            raise DataError(f"{path}: {error.strerror}") from None
-        why = str(error) or type(error).__name__
-        raise DataError(f"{path}: a broken image, or not all of one: {why}") from None
+    with _told(str(path)):
+        _check_file(path)
+        return _decoded(path, size, color=color)
+
+
+def decode(data: bytes, *, size: int | None, color: bool) -> UInt8[np.ndarray, "H W C"]:
+    """As ``read``, of the bytes of an image that somebody sent: no file is opened.
+
+    Raises:
+        DataError, MissingExtra: as ``read``; the message names no file.
+    """
+    if not data:
+        raise DataError("the image: empty (0 bytes)")
+    with _told("the image"):
+        return _decoded(io.BytesIO(data), size, color=color)
 
 
 def picture(text: str, *, size: int, color: bool) -> Picture:
@@ -94,31 +87,71 @@ def picture(text: str, *, size: int, color: bool) -> Picture:
     return Picture(text, key(pixels), lambda: pixels)
 
 
+def sent(data: bytes, *, size: int, color: bool) -> Picture:
+    """The image that somebody sent, read at once.
+
+    Raises:
+        DataError: as ``decode``.
+    """
+    pixels = decode(data, size=size, color=color)
+    return Picture("the image", key(pixels), lambda: pixels)
+
+
 def key(pixels: UInt8[np.ndarray, "H W C"]) -> str:
     """The SHA-256 of an image: other pixels have another."""
     return hashlib.sha256(f"{pixels.shape}".encode() + pixels.tobytes()).hexdigest()
+
+
+@contextmanager
+def _told(name: str) -> Iterator[None]:
+    """What goes wrong within is told as a ``DataError`` of this image."""
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingExtra("images are read by Pillow: pip install 'regard[image]'") from error
+    try:
+        # Pillow warns of odd files, which are read all the same, and of large ones.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    except DataError as error:
+        raise DataError(f"{name}: {error}") from None
+    except Image.UnidentifiedImageError:
+        raise DataError(
+            f"{name}: no image, or of a format that Pillow does not read: expected JPEG, PNG or "
+            "the like"
+        ) from None
+    except Image.DecompressionBombError:
+        raise DataError(f"{name}: {_too_large('far more')}") from None
+    except Exception as error:  # broken files make Pillow raise nearly anything
+        if isinstance(error, OSError) and error.strerror:  # the system's, and not Pillow's
+            raise DataError(f"{name}: {error.strerror}") from None
+        why = str(error) or type(error).__name__
+        raise DataError(f"{name}: a broken image, or not all of one: {why}") from None
 
 
 def _check_file(path: Path) -> None:
     try:
         state = path.stat()
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+        raise DataError("no such file") from None
     except (OSError, ValueError) as error:
-        raise DataError(f"{path}: {getattr(error, 'strerror', None) or error}") from None
+        raise DataError(str(getattr(error, "strerror", None) or error)) from None
     if not stat.S_ISREG(state.st_mode):
         what = "a folder" if stat.S_ISDIR(state.st_mode) else "no regular file"
-        raise DataError(f"{path}: {what}: expected an image")
+        raise DataError(f"{what}: expected an image")
     if not state.st_size:
-        raise DataError(f"{path}: an empty file (0 bytes): expected an image")
+        raise DataError("an empty file (0 bytes): expected an image")
 
 
-def _decoded(path: Path, size: int | None, *, color: bool) -> UInt8[np.ndarray, "H W C"]:
+def _decoded(
+    source: Path | io.BytesIO, size: int | None, *, color: bool
+) -> UInt8[np.ndarray, "H W C"]:
     from PIL import Image, ImageOps
 
     Image.init()
     known = [name for name in FORMATS if name in Image.OPEN]
-    with Image.open(path, formats=known) as image:
+    with Image.open(source, formats=known) as image:
         _check_size(image)
         if size is not None:
             # Of no effect but for JPEG, which can be decoded at a part of its size.

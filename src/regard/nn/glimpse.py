@@ -159,17 +159,22 @@ class GaussianGlimpse(nn.Module):
         stride = share * log_stride.clamp(max=LARGEST).exp()
         spread = log_variance.clamp(SHARPEST, WIDEST).exp()
         window = GaussianWindow(
-            _filters((self.width + 1) / 2 * (x + 1), stride, spread, (self.size, self.width)),
-            _filters((self.height + 1) / 2 * (y + 1), stride, spread, (self.size, self.height)),
+            filters((self.width + 1) / 2 * (x + 1), stride, spread, (self.size, self.width)),
+            filters((self.height + 1) / 2 * (y + 1), stride, spread, (self.size, self.height)),
             log_intensity.clamp(-most, most).exp(),
         )
         return GaussianWindow(*(part.to(numbers.dtype) for part in window))
 
 
-def _filters(
+def filters(
     centre: Any, stride: Any, variance: Any, size: tuple[int, int]
 ) -> Float[Tensor, "*batch N A"]:
-    """F ``(*batch, N, A)``: N Gaussians over A pixels."""
+    """F ``(*batch, N, A)``: N Gaussians over A pixels, counted from 1, each of sum 1.
+
+    Args:
+        centre, stride, variance: of the grid, ``(*batch)``: pixels, and their squares.
+        size: N and A.
+    """
     count, pixels = (torch.arange(1, n + 1, dtype=centre.dtype, device=centre.device) for n in size)
     means = centre[..., None] + (count - size[0] / 2 - 0.5) * stride[..., None]
     distances = pixels - means[..., None]

@@ -1,9 +1,9 @@
 """A trained captioner: images in, captions and where each word looked out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, cast
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from regard.runs.stream import streamed
 from regard.runs.system import Scores, Trained, rows_of
 from regard.systems.captioner import Captioner
 from regard.view import overlay, page
+from regard.view.attended import Attended
 from regard.view.overlay import Overlay
 
 MISTAKES = 20
@@ -89,8 +90,27 @@ class Caption:
     def terminal(self) -> str:
         return overlay.terminal(Overlay(self.pixels, self.texts[0].words, self.texts[0].weights))
 
+    def looked(self) -> list[Attended]:
+        best = self.texts[0]
+        _, rows, columns = best.weights.shape
+        places = [
+            f"row {row + 1}, column {column + 1}" for row, column in np.ndindex(rows, columns)
+        ]
+        return [
+            Attended(
+                tuple(places),
+                best.words,
+                best.weights.reshape(len(best.words), rows * columns),
+                title=self.title,
+                about="Where the captioner looked in the image while it wrote each word.",
+                images=[self.pixels],
+                grid=(rows, columns),
+                view="image",
+            )
+        ]
+
     def figure(self) -> str:
-        return overlay.svg(self.overlay)
+        return ""
 
     def save(self, path: Path) -> None:
         from regard.view import overlay_picture
@@ -106,6 +126,8 @@ def _numbers(told: Told) -> dict[str, Any]:
 class TrainedCaptioner(Trained):
     """A model with its words, ready to answer."""
 
+    fields: ClassVar[Mapping[str, str]] = {"image": "an image"}
+
     model: Captioner
     encoding: CaptionEncoding
 
@@ -117,6 +139,10 @@ class TrainedCaptioner(Trained):
         """
         size, color = self.encoding.size, self.encoding.channels == 3
         return images.picture(text, size=size, color=color)
+
+    def question_from(self, given: Mapping[str, str | bytes], search: Any = None) -> Picture:
+        size, color = self.encoding.size, self.encoding.channels == 3
+        return images.sent(cast(bytes, given["image"]), size=size, color=color)
 
     def predict(self, questions: Sequence[Picture], search: Any = None) -> list[Caption]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Caption images as one batch, with greedy search unless ``search`` says otherwise; what

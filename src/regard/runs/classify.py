@@ -18,6 +18,7 @@ from regard.runs.stream import batches
 from regard.runs.system import Scores, Trained
 from regard.systems.classifier import Classifier
 from regard.view import page, shading, svg
+from regard.view.attended import Attended
 from regard.view.shading import Shading
 
 TOKENS = 16_384
@@ -111,8 +112,21 @@ class Classification:
     def terminal(self) -> str:
         return shading.terminal(self.shading)
 
+    def looked(self) -> list[Attended]:
+        return [
+            Attended(
+                self.tokens,
+                (self.label,),
+                self.weights[None],
+                title=self.title,
+                about="How much each token of the text counted in the pooling.",
+                joins=True,
+                view="text",
+            )
+        ]
+
     def figure(self) -> str:
-        return shading.html(self.shading)
+        return ""
 
     def save(self, path: Path) -> None:
         from regard.view import shading_picture

@@ -24,7 +24,8 @@ from regard.runs.scores_of_words import BANDS, NAMES
 from regard.runs.system import Scores, Trained, rows_of
 from regard.systems.language_model import LanguageModel
 from regard.view import page
-from regard.view.foretold import Foretold, foretold_html, foretold_terminal
+from regard.view.attended import Attended
+from regard.view.foretold import Foretold, foretold_html, foretold_terminal, panels
 
 TITLE = 70
 """Characters of a text that its title has."""
@@ -163,8 +164,12 @@ class Continued:
     def terminal(self) -> str:
         return foretold_terminal(self.foretold)
 
+    def looked(self) -> list[Attended]:
+        return panels(self.foretold, self.title)
+
     def figure(self) -> str:
-        return foretold_html(self.foretold)
+        html = foretold_html(self.foretold)
+        return page.paragraph(self.title) + html if self.foretold.pointed is None and html else html
 
     def save(self, path: Path) -> None:
         from regard.view import foretold_picture

@@ -1,10 +1,10 @@
 """A trained DRAW: images in, their drawings and the windows' walks out; and images imagined."""
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -71,6 +71,9 @@ class Dream(NamedTuple):
 class TrainedDraw(Trained):
     """A model with its encoding, ready to answer."""
 
+    fields: ClassVar[Mapping[str, str]] = {"image": "an image; none: one is imagined"}
+    optional: ClassVar[frozenset[str]] = frozenset({"image"})
+
     model: Draw
     encoding: SeenEncoding
 
@@ -81,6 +84,13 @@ class TrainedDraw(Trained):
             DataError: it cannot be read.
         """
         return images.picture(text, size=self.encoding.height, color=False)
+
+    def question_from(
+        self, given: Mapping[str, str | bytes], search: Any = None
+    ) -> Picture | Dream:
+        if "image" not in given:
+            return Dream(0)  # which the seed makes another
+        return images.sent(cast(bytes, given["image"]), size=self.encoding.height, color=False)
 
     def own_questions(self, search: Any) -> Sequence[Dream]:
         """Images to be imagined, as many as ``generate`` says."""

@@ -4,8 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import torch
+from jaxtyping import Float
+
+from regard.nn.glimpse import filters
 from regard.systems.draw import Places
-from regard.view import walk, walk_terminal
+from regard.view import page, walk, walk_terminal
+from regard.view.attended import Attended
 from regard.view.walk import Frames, Walk
 
 
@@ -44,8 +50,31 @@ class Imagined:
     def terminal(self) -> str:
         return walk_terminal.terminal(self.walk)
 
+    def looked(self) -> list[Attended]:
+        walked, found = self.walk, []
+        steps, high, wide = walked.canvases.shape
+        for verb, frames, images in (
+            ("read", walked.reads, None if walked.image is None else [walked.image]),
+            ("written", walked.writes, walked.canvases),
+        ):
+            if frames is not None and images is not None:
+                found.append(
+                    Attended(
+                        tuple(f"{y}, {x}" for y, x in np.ndindex(high, wide)),
+                        tuple(str(step + 1) for step in range(steps)),
+                        through(frames, high, wide),
+                        title=f"{self.title}: what is {verb}, step by step",
+                        about="How much each pixel counts in the window of a step; all filters "
+                        "together, of sum 1.",
+                        images=[walk.grey(image) for image in images],
+                        grid=(high, wide),
+                        view="image",
+                    )
+                )
+        return found
+
     def figure(self) -> str:
-        return walk.svg(self.walk)
+        return page.figure(walk.svg(self.walk), self.title)
 
     def save(self, path: Path) -> None:
         from regard.view import walk_picture
@@ -90,6 +119,14 @@ class Drawing(Imagined):
             "pixels_right": self.pixels_right,
         }
         return super().as_json() | {name: round(value, 6) for name, value in numbers.items()}
+
+
+def through(frames: Frames, high: int, wide: int) -> Float[np.ndarray, "T pixels"]:
+    """How much each pixel counts in the window of each step, row by row of the image."""
+    x, y, stride, sigma = (torch.from_numpy(np.array(part)) for part in frames[:4])
+    across = filters(x, stride, sigma.square(), (frames.size, wide)).mean(-2)
+    down = filters(y, stride, sigma.square(), (frames.size, high)).mean(-2)
+    return (down[:, :, None] * across[:, None]).flatten(1).numpy()
 
 
 def frames(places: Places | None, row: int, size: int) -> Frames | None:

@@ -1,9 +1,9 @@
 """A trained reader: passages and questions in, spans and what looked at what out."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, NamedTuple
+from typing import Any, ClassVar, NamedTuple, cast
 
 import numpy as np
 import torch
@@ -57,6 +57,11 @@ class Options:
 class TrainedReader(Trained):
     """A model with its words, ready to answer."""
 
+    fields: ClassVar[Mapping[str, str]] = {
+        "passage": "a passage, which has the answer",
+        "question": "a question about it",
+    }
+
     model: Reader
     encoding: ReaderEncoding
 
@@ -77,11 +82,11 @@ class TrainedReader(Trained):
             raise DataError(
                 f"expected PASSAGE<TAB>QUESTION, or a question and --passage FILE: {_cut(text)!r}"
             )
-        for name, part in asked._asdict().items():
-            if not part.strip():
-                raise DataError(f"the {name} is empty")
-        self.encoding.check(asked.passage)
-        return asked
+        return self._checked(asked)
+
+    def question_from(self, given: Mapping[str, str | bytes], search: Any = None) -> Asked:
+        passage, question = (cast(str, given[name]) for name in ("passage", "question"))
+        return self._checked(Asked(passage, question.strip()))
 
     def predict(self, questions: Sequence[Asked], search: Any = None) -> list[Reply]:  # pyright: ignore[reportIncompatibleMethodOverride]
         """Answer questions as one batch; what stands beside one in the batch changes nothing.
@@ -123,6 +128,13 @@ class TrainedReader(Trained):
 
     def length(self, question: Asked) -> int:
         return len(self.encoding.tokens(question.passage))
+
+    def _checked(self, asked: Asked) -> Asked:
+        for name, part in asked._asdict().items():
+            if not part.strip():
+                raise DataError(f"the {name} is empty")
+        self.encoding.check(asked.passage)
+        return asked
 
     def answers(self, questions: Sequence[Asked], options: Options) -> list[Reply]:
         """Answer many questions, in batches of like length; their order is kept."""

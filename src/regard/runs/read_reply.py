@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 from regard.data.questions import Asked
 from regard.view import reading
+from regard.view.attended import Attended
 from regard.view.reading import Reading
 
 
@@ -81,8 +82,11 @@ class Reply:
     def terminal(self) -> str:
         return reading.terminal(self.view)
 
+    def looked(self) -> list[Attended]:
+        return reading.panels(self.view, self.title)
+
     def figure(self) -> str:
-        return reading.html(self.view)
+        return ""
 
     def save(self, path: Path) -> None:
         from regard.view import picture

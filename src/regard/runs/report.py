@@ -5,14 +5,10 @@ from collections.abc import Sequence
 
 import torch
 
+from regard.runs import shown
 from regard.runs.folder import Run
 from regard.runs.system import Answer, System
 from regard.view import page, svg
-
-CAUTION = (
-    "They say where the model looked, which is not by itself why it answered as it did (Jain and "
-    "Wallace 2019, arXiv:1902.10186; Wiegreffe and Pinter 2019, arXiv:1908.04626)."
-)
 
 
 def write(
@@ -25,7 +21,7 @@ def write(
 ) -> None:
     """``report.html``: one file that needs no other and no network."""
     about = run.about
-    looks = "".join(page.figure(answer.figure(), answer.title) for answer in answers)
+    looks = "".join(map(shown.html, answers))
     html = page.page(
         f"{about['system']} on {' '.join(about['source'])}",
         [
@@ -39,7 +35,7 @@ def write(
             ),
             page.Section(
                 "What it looked at",
-                page.paragraph(f"{system.shows} {CAUTION}") + looks,
+                page.paragraph(system.shows) + looks,
             ),
             page.Section(
                 "How it was made",
@@ -58,11 +54,9 @@ def write(
 
 def explanation(answers: Sequence[Answer], system: System) -> str:
     """A page of what was looked at."""
-    sections = [
-        page.Section(answer.title, page.figure(answer.figure(), answer.title)) for answer in answers
-    ]
-    about = page.Section("What is shown", page.paragraph(f"{system.shows} {CAUTION}"))
-    return page.page("What the model looked at", [*sections, about])
+    about = page.Section("", page.paragraph(system.shows))
+    sections = (page.Section("", shown.html(answer)) for answer in answers)
+    return page.page("What the model looked at", [about, *sections])
 
 
 def _curves(run: Run, system: System) -> str:

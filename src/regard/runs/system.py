@@ -14,6 +14,7 @@ from torch import nn
 
 from regard.data.splits import Splits
 from regard.runs.dealing import Deal, Dealt, by_length
+from regard.view.attended import Attended
 from regard.view.page import Section
 
 Scores = dict[str, float]
@@ -74,8 +75,16 @@ class Answer(Protocol):
         """What ``explain`` shows in a terminal."""
         ...
 
+    def looked(self) -> Sequence[Attended]:
+        """What a page shows of it in panels: each has one matrix of weights at least.
+
+        Raises:
+            ShapeError, RangeError: there is nothing to show, or weights that are no numbers.
+        """
+        ...
+
     def figure(self) -> str:
-        """What ``explain`` shows in a page: HTML."""
+        """What a page shows besides, as HTML; mostly nothing."""
         ...
 
     def save(self, path: Path) -> None:
@@ -89,9 +98,14 @@ class Trained(ABC):
 
     Attributes:
         longest: characters that a text may have; None: any, for longer ones are cut.
+        fields: what a client of a server sends to ask something: names, and what each is. A field
+            called "image" is the bytes of one, any other a text.
+        optional: the fields that may be left out.
     """
 
     longest: ClassVar[int | None] = None
+    fields: ClassVar[Mapping[str, str]] = {"text": "a text"}
+    optional: ClassVar[frozenset[str]] = frozenset()
 
     @abstractmethod
     def predict(self, questions: Sequence[Any], search: Any) -> list[Answer]:
@@ -109,6 +123,14 @@ class Trained(ABC):
             DataError: it names something that cannot be read.
         """
         return text
+
+    def question_from(self, given: Mapping[str, str | bytes], search: Any) -> Any:
+        """What a client of a server asks by ``fields``. Whatever they say, no file is opened.
+
+        Raises:
+            DataError: they ask nothing that can be answered.
+        """
+        return given["text"]
 
     def own_questions(self, search: Any) -> Sequence[Any]:
         """What the options ask by themselves, where nothing else is asked."""

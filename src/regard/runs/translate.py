@@ -1,7 +1,8 @@
 """A trained translator: texts in, texts and alignments out."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
@@ -10,13 +11,17 @@ import torch
 from regard.data.batching import Encoding
 from regard.data.pairs import Pair
 from regard.data.sources import LONGEST
-from regard.data.vocabulary import Units, join, surfaces
+from regard.data.vocabulary import BEGIN, UNKNOWN, Units, join, surfaces
 from regard.runs import scores_of_texts
 from regard.runs.decode import Hypothesis, Search, search, unknown_sources
 from regard.runs.stream import streamed
 from regard.runs.system import Scores, Trained, rows_of
 from regard.systems.translator import Translator
-from regard.view import Alignment, svg, terminal
+from regard.systems.translator_transformer import TransformerNetwork
+from regard.view import Alignment, terminal
+from regard.view.attended import Attended
+from regard.watching import watch
+from regard.watching.shown import kinds, panel
 
 
 @dataclass(frozen=True)
@@ -33,13 +38,15 @@ class TranslatorSearch(Search):
 
 @dataclass(frozen=True)
 class Text:
-    """One text that a source may become: how likely it is (log-probability, nats), its score, and
-    where the model looked while it wrote it."""
+    """One text that a source may become: how likely it is (log-probability, nats), its score,
+    where the model looked while it wrote it, and, of a Transformer, what all of its layers and
+    heads looked at."""
 
     target: str
     log_probability: float
     score: float
     alignment: Alignment
+    layers: Callable[[], Sequence[Attended]] = field(default=tuple, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -87,13 +94,34 @@ class Translation:
     def terminal(self) -> str:
         return terminal.alignment(self.alignment)
 
+    def looked(self) -> list[Attended]:
+        shown = self.alignment
+        one = Attended(
+            shown.source,
+            shown.target,
+            shown.weights,
+            title=self.title,
+            about="Where the translator looked in the source (columns) while it wrote each token "
+            "(rows).",
+            joins=all(len(token) == 1 for token in shown.source + shown.target),
+        )
+        return [one, *self.texts[0].layers()]
+
     def figure(self) -> str:
-        return svg.heatmap(self.alignment)
+        return ""
 
     def save(self, path: Path) -> None:
         from regard.view import picture
 
         picture.save(self.alignment, path)
+
+
+ATTENTIONS = {
+    ("encoder", "self_attn"): ("The encoder's, over the source", "source", "source"),
+    ("decoder", "self_attn"): ("The decoder's, over what it has written", "written", "read"),
+    ("decoder", "multihead_attn"): ("The decoder's, over the source", "written", "source"),
+}
+"""Of a Transformer, by the names of its modules: what each is, its queries and its keys."""
 
 
 def _numbers(text: Text) -> dict[str, Any]:
@@ -172,7 +200,36 @@ class TrainedTranslator(Trained):
             found.log_probability,
             found.score,
             self._alignment(source, tokens, found.weights),
+            partial(self._layers, source, found.tokens),
         )
+
+    def _layers(self, source: str, written: Sequence[int]) -> list[Attended]:
+        """All attentions of a Transformer that reads a text and writes these tokens; of another
+        network the alignment is all there is."""
+        network = self.model.network
+        if not isinstance(network, TransformerNetwork):
+            return []
+        count, words = len(self.encoding.target), self.encoding.source.split(source) or ["<unk>"]
+        read = [BEGIN, *(number if number < count else UNKNOWN for number in written[:-1])]
+        given, lengths, _ = self.encoding.sources([source])
+        with torch.no_grad(), watch(network) as seen:
+            network.whole(given, lengths, torch.tensor([read]))
+        target = self.encoding.target
+        told = [target.tokens[number] if number < count else "<copy>" for number in written]
+        shown = {
+            "source": _shown(words, self.encoding.source.units),
+            "read": ("<begin>", *_shown(told[:-1], target.units)),
+            "written": _shown(told, target.units),
+        }
+        found = []
+        for kind, layers in kinds(seen.layers):
+            title, rows, columns = next(
+                value
+                for name, value in ATTENTIONS.items()
+                if kind.startswith(name[0]) and kind.endswith(name[1])
+            )
+            found.append(panel(layers, shown[rows], shown[columns], title=title))
+        return found
 
     def _alignment(self, source: str, target: Sequence[str], weights: torch.Tensor) -> Alignment:
         words = self.encoding.source.split(source) or ["<unk>"]

@@ -67,7 +67,7 @@ class Attended:
 
     source: tuple[str, ...]
     target: tuple[str, ...]
-    weights: NDArray[np.float32]
+    weights: NDArray[np.floating[Any]]
     indices: Int[np.ndarray, "L H Q k"] | None = None
     title: str = ""
     about: str = ""
@@ -127,10 +127,11 @@ class Attended:
         """What must be known of these weights: whether they sum to one, whether some are cut."""
         found = []
         sums = self.weights.sum(-1, dtype=np.float64)
+        sums = sums[(self.weights != 0).any(-1)]  # a query that may see nothing has no weights
         if self.indices is not None:
             found.append(
                 f"Of each query the {self.weights.shape[-1]} largest weights are shown, of "
-                f"{len(self.source):,}: {sums.mean():.1%} of the weight."
+                f"{len(self.source):,}: {sums.mean() if sums.size else 0:.1%} of the weight."
             )
             off = sums[sums > 1 + SUMS]
         else:

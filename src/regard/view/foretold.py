@@ -2,7 +2,7 @@
 
     read = Foretold([" ¶", " to", " be"], [nan, 0.2, 0.5], gates=…, shares=…, pointed=…)
     foretold_terminal(read)    lines of text
-    foretold_html(read)        for ``regard.view.page``
+    panels(read), foretold_html(read)    for ``regard.view.page``
 
 Three kinds of model are shown. With a pointer, each word has g, the vocabulary's part of the
 mixture, and the words before it that were pointed at. A machine reader has weights over the words
@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from regard.errors import ShapeError
 from regard.view import page, shading
 from regard.view.alignment import numbers, tokens_of
+from regard.view.attended import Attended
 from regard.view.characters import clip, columns, printable, visible
 from regard.view.shading import Shading
 
@@ -164,18 +165,34 @@ def foretold_terminal(
     return "\n".join(lines if read.gates is not None else [NOTHING, "", *lines])
 
 
+def panels(read: Foretold, title: str = "") -> list[Attended]:
+    """What the page shows: the words before each that were looked at, or pointed at; nothing of a
+    model that does not attend.
+
+    Raises:
+        ShapeError: a text without words.
+    """
+    rows = read.weights if read.weights is not None else read.pointed
+    if rows is None:
+        return []
+    about = "Which words before it the machine reader looked at when it read each word."
+    if read.weights is None:
+        about = "Which words before it the pointer pointed at for each word."
+    return [
+        Attended(read.tokens, read.tokens, rows, title=title, about=about, joins=True, view="text")
+    ]
+
+
 def foretold_html(read: Foretold) -> str:
-    """The text, its words shaded by the pointer's part of their probability, or by this, above a
-    table of all; of a machine reader a paragraph for each word."""
+    """Of a model with a pointer a table of all numbers; of one that does not attend the text too,
+    its words shaded by their probabilities. Of a machine reader the panels have all."""
     if read.weights is not None:
-        shaded = [past_of(read, n) for n in range(1, len(read.tokens))]
-        return "".join(map(shading.html, shaded))
+        return ""
     if read.shares is not None:
-        told, amounts = "Shaded by what the pointer gave of each word's probability.", read.shares
-    else:
-        told, amounts = f"{NOTHING} The darker, the likelier.", read.probabilities
-    text = shading.html(Shading(read.tokens, np.nan_to_num(amounts)))
-    return page.paragraph(told) + text + page.table(read.heads, read.rows())
+        return page.table(read.heads, read.rows())
+    text = shading.html(Shading(read.tokens, np.nan_to_num(read.probabilities)))
+    said = page.paragraph(f"{NOTHING} The darker, the likelier.")
+    return said + text + page.table(read.heads, read.rows())
 
 
 def _percent(number: float) -> str:

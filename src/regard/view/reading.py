@@ -2,7 +2,7 @@
 
     read = Reading(passage, question, answer=(7, 7), weights=..., over=...)
     terminal(read)    the passage shaded, and for each word of the question who looked at it
-    html(read)        the same for ``regard.view.page``, with the whole matrix
+    panels(read)      the same for the page, with the whole matrix
     svg(read)         the passage shaded, as one <svg> element
 
 The answer stands in brackets ``[ ]``.
@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from regard.errors import ShapeError
-from regard.view import page, shading
-from regard.view import svg as drawings
+from regard.view import shading
 from regard.view.alignment import Alignment, numbers, tokens_of
+from regard.view.attended import Attended
 from regard.view.characters import columns, printable
 from regard.view.shading import Shading
 
@@ -139,21 +139,43 @@ def terminal(read: Reading, *, width: int | None = None, color: bool | None = No
     return "\n\n".join(parts)
 
 
-def html(read: Reading) -> str:
-    """The passage shaded, the matrix of its words and the question's, and what some tokens of the
-    passage looked at in the passage itself."""
-    own = "".join(
-        page.paragraph(f"{looked.title} ({looked.note})") + shading.html(looked)
-        for looked in (read.shade_of(place, weights) for place, weights in read.own)
-    )
-    shaded = read.shaded
-    return (
-        page.paragraph(f"{shaded.title} ({shaded.note}):")
-        + shading.html(shaded)
-        + page.paragraph("How much each word of the passage looks at each word of the question:")
-        + drawings.heatmap(read.alignment)
-        + own
-    )
+def panels(read: Reading, title: str = "") -> list[Attended]:
+    """What the page shows: how the question looked at the passage, how each token of the passage
+    looked at each word of the question, and what some of its tokens looked at in the passage
+    itself.
+
+    Raises:
+        ShapeError: there is nothing to show.
+    """
+    title = title or read.title
+    question = tuple(f" {word}" if place else word for place, word in enumerate(read.question))
+    found = [
+        Attended(
+            question,
+            read.marked,
+            read.weights,
+            title=title,
+            about="How much each token of the passage looks at each word of the question; the "
+            "answer stands in brackets.",
+            joins=True,
+            view="text",
+        )
+    ]
+    if read.over is not None:
+        about = "How the question as a whole looked at the passage; the answer stands in brackets."
+        shaded = Attended(
+            read.marked, ("the question",), read.over[None], title=title, about=about, joins=True,
+            view="text",
+        )  # fmt: skip
+        found.insert(0, shaded)
+    if read.own:
+        names = tuple(read.passage[place].strip() for place, _ in read.own)
+        rows = np.stack([weights for _, weights in read.own])
+        about = "What these words of the passage look at in the passage itself."
+        found.append(
+            Attended(read.passage, names, rows, title=title, about=about, joins=True, view="text")
+        )
+    return found
 
 
 def svg(read: Reading) -> str:

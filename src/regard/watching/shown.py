@@ -3,6 +3,7 @@ panel."""
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -17,6 +18,9 @@ MOST = 4_000_000
 
 LARGEST = 16
 """How many of each query, then."""
+
+FEW = 100
+"""Tokens of a side whose lines are shown first."""
 
 CROSS = re.compile(r"cross|enc_?dec|encoder_attn|multihead_attn|memory", re.IGNORECASE)
 """In the name of a module that attends from a decoder to an encoder."""
@@ -34,13 +38,13 @@ def page(
     target = tokens_of("target", target)
     source = None if source is None else tokens_of("source", source)
     panels = [
-        _panel(kind, some, _tokens(kind, some[0], target, source), batch, top)
-        for kind, some in _kinds(layers)
+        panel(some, *_tokens(kind, some[0], target, source), batch=batch, top=top, title=kind)
+        for kind, some in kinds(layers)
     ]
     return Page(title or "What was attended to", panels)
 
 
-def _kinds(layers: Sequence[Layer]) -> Iterator[tuple[str, list[Layer]]]:
+def kinds(layers: Sequence[Layer]) -> Iterator[tuple[str, list[Layer]]]:
     """Layers whose names differ in numbers alone, and whose shapes are one."""
     kinds: dict[tuple[object, ...], list[Layer]] = {}
     for layer in layers:
@@ -78,33 +82,45 @@ def _tokens(
     )
 
 
-def _panel(
-    kind: str,
+def panel(
     layers: Sequence[Layer],
-    tokens: tuple[tuple[str, ...], tuple[str, ...]],
-    batch: int,
-    top: int | None,
+    target: Sequence[str],
+    source: Sequence[str],
+    *,
+    batch: int = 0,
+    top: int | None = None,
+    title: str = "",
 ) -> Attended:
+    """Layers of one shape as what a page shows, with the tokens of their queries and keys.
+
+    Args:
+        top: as in ``Watch.page``.
+
+    Raises:
+        ShapeError: tokens that do not fit.
+    """
     size, heads, queries, keys = layers[0].shape
-    one = rows(batch, size)
-    target, source = tokens
+    one, indices = rows(batch, size), None
     if top is None and len(layers) * heads * queries * keys > MOST:
         top = min(LARGEST, keys)
     if top is None:
-        weights = np.stack([layer.weights(batch=one)[0].cpu().numpy() for layer in layers])
-        indices = None
+        weights = np.stack([_plain(layer.weights(batch=one)) for layer in layers])
     else:
         found = [layer.top(min(top, keys), batch=one) for layer in layers]
-        weights = np.stack([each.weights[0].cpu().numpy() for each in found])
-        indices = np.stack([each.indices[0].cpu().numpy() for each in found])
+        weights = np.stack([_plain(each.weights) for each in found])
+        indices = np.stack([_plain(each.indices) for each in found])
     return Attended(
-        source,
-        target,
+        tuple(source),
+        tuple(target),
         weights,
         indices=indices,
-        title=kind,
-        about=f"Weights of {len(layers)} layers and {heads} heads: from each token of the left "
-        "(a query) to those that it looked at (keys).",
+        title=title,
+        about=f"{len(layers)} layers of {heads} heads: how much each token (a query) looks at each "
+        "token (a key).",
         layers=[layer.name for layer in layers],
-        view="lines" if queries <= 100 and keys <= 100 and indices is None else "alignment",
+        view="lines" if queries <= FEW and keys <= FEW and indices is None else "alignment",
     )
+
+
+def _plain(x: Any) -> np.ndarray:
+    return x[0].cpu().numpy()
