@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --constraint constraints.txt
 SIDE_BY_SIDE := OMP_NUM_THREADS=1 $(BIN)/pytest --numprocesses 2 --dist loadfile
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-full check fix docs pictures bench bench-full results
+.PHONY: help demo test test-full test-browser check fix docs pictures screenshots bench bench-full results
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | expand -t 12
@@ -23,6 +23,13 @@ test: .venv/dev.installed  ## the whole test suite
 
 test-full: .venv/dev.installed  ## the whole test suite, with the whole grid of the conformance tests
 	$(SIDE_BY_SIDE) -m 'full or not full'
+
+test-browser: .venv/dev.installed  ## the pages in a real browser (Chromium, installed where it is missing)
+	@command -v chromium >/dev/null || command -v chromium-browser >/dev/null \
+		|| command -v google-chrome >/dev/null \
+		|| { test "$$(id -u)" = 0 && apt-get update -qq && apt-get install -y -qq chromium; } \
+		|| { echo "Chromium is missing: apt-get install chromium, as root, or whatever your system has"; exit 1; }
+	OMP_NUM_THREADS=1 $(BIN)/pytest -m browser tests/browser
 
 check: .venv/dev.installed  ## format, lint, types, layers
 	$(BIN)/ruff format --check
@@ -45,6 +52,9 @@ results: .venv/dev.installed  ## train and measure what docs/results.md tells (h
 
 pictures: .venv/dev.installed  ## draw the pictures of the documentation anew, each from the code it shows
 	$(BIN)/python docs/pictures
+
+screenshots: .venv/dev.installed  ## take the pictures of pages anew, in a real browser (trains a translator: some minutes)
+	$(BIN)/python docs/screenshots.py
 
 docs: .venv/docs.installed  ## the documentation, as pages, in docs/_build
 	$(BIN)/sphinx-build --fail-on-warning --keep-going -b html docs docs/_build

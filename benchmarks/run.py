@@ -33,6 +33,7 @@ QUICK = (
     "own_function",
     "top_weights",
     "watching",
+    "serving",
     "translate",
 )
 FULL = (*QUICK, "lengths")

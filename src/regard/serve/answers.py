@@ -3,14 +3,14 @@
 import json
 import sys
 import traceback
-from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import torch
 
-from regard.errors import RegardError, ShapeError
+from regard.errors import RegardError
+from regard.runs.shown import panels
 from regard.runs.stream import batches
 from regard.runs.system import Answer
 from regard.serve.asked import Asked
@@ -78,16 +78,9 @@ def told(asked: Asked, said: Answer) -> bytes:
         "line": said.line,
         "title": said.title,
         "answer": said.as_json(),
-        "panels": [cut(panel).payload() for panel in _looked(said)] if asked.weights else [],
+        "panels": [cut(panel).payload() for panel in panels(said)[0]] if asked.weights else [],
     }
     return json.dumps(content, ensure_ascii=False, allow_nan=False).encode()
-
-
-def _looked(said: Answer) -> Sequence[Attended]:
-    try:
-        return said.looked()
-    except ShapeError:  # an answer without a token, which looked at nothing
-        return []
 
 
 def cut(panel: Attended) -> Attended:

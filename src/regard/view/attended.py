@@ -46,8 +46,8 @@ class Attended:
         indices: of the largest weights, which key each belongs to; −1 where there is none.
         title: what is shown, in a line.
         about: what the weights are, in a sentence.
-        layers: names of the layers; None: their numbers.
-        heads: names of the heads; None: their numbers.
+        layers: names of the layers; none given: their numbers.
+        heads: names of the heads; none given: their numbers.
         joins: whether the tokens, joined, are the text; else a space is set between two.
         images: pixels ``(H, W, C)``, 0 … 255, under the weights: one, or one for each query.
         grid: rows and columns of the places of the images; the keys are these, row by row.
@@ -71,8 +71,8 @@ class Attended:
     indices: Int[np.ndarray, "L H Q k"] | None = None
     title: str = ""
     about: str = ""
-    layers: Sequence[str] | None = None
-    heads: Sequence[str] | None = None
+    layers: Sequence[str] = ()
+    heads: Sequence[str] = ()
     joins: bool = False
     images: Sequence[UInt8[np.ndarray, "H W C"]] = ()
     grid: tuple[int, int] | None = None
@@ -93,7 +93,7 @@ class Attended:
         self._check()
         for name, count in (("layers", self.shape[0]), ("heads", self.shape[1])):
             given = getattr(self, name)
-            keep(name, tuple(map(str, range(count))) if given is None else tokens_of(name, given))
+            keep(name, tokens_of(name, given) or tuple(map(str, range(count))))
             if len(getattr(self, name)) != count:
                 raise ShapeError(f"{name} are {count} names; given {len(getattr(self, name))}")
         keep("images", tuple(self.images))

@@ -20,6 +20,7 @@ from regard.view.alignment import Alignment
 from regard.view.characters import clip, columns, printable, visible
 
 if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
     from matplotlib.figure import Figure
 
 CELL = 0.3  # inches
@@ -56,7 +57,7 @@ def save(alignment: Alignment, path: str | os.PathLike[str]) -> None:
     """
     path = Path(path)
     suffix = chosen(path, "picture.save")
-    store(_draw(alignment), path, suffix)
+    store(drawn(alignment), path, suffix)
 
 
 def chosen(path: Path, who: str) -> str:
@@ -83,7 +84,10 @@ def store(figure: "Figure", path: Path, suffix: str) -> None:
 
     FigureCanvasAgg(figure)
     picture = io.BytesIO()
-    with warnings.catch_warnings():
+    from matplotlib import rc_context
+
+    # Text stays text, in whole fonts, which publishers ask for.
+    with warnings.catch_warnings(), rc_context({"pdf.fonttype": 42, "ps.fonttype": 42}):
         # A letter and the mark on it must come from one font, which may have only one of them.
         warnings.filterwarnings("ignore", r"Glyph .* missing from font", UserWarning)
         figure.savefig(
@@ -98,8 +102,8 @@ def store(figure: "Figure", path: Path, suffix: str) -> None:
     path.write_bytes(picture.getvalue())
 
 
-def _draw(alignment: Alignment) -> "Figure":
-    from matplotlib.colors import ListedColormap
+def drawn(alignment: Alignment) -> "Figure":
+    """The heatmap as a figure."""
     from matplotlib.figure import Figure
 
     source = [clip(visible(token), LONGEST_TOKEN) for token in alignment.source]
@@ -113,10 +117,9 @@ def _draw(alignment: Alignment) -> "Figure":
     cell = min(CELL, LARGEST / max(rows, cols))
     figure = Figure(figsize=(cell * cols, cell * rows), facecolor="white")
     axes = figure.add_axes((0, 0, 1, 1))
-    ramp = [colors.hexadecimal(colors.ramp(i / 255)) for i in range(256)]
     image = axes.imshow(
         alignment.weights if alignment.weights.size else np.full((rows, cols), np.nan),
-        cmap=ListedColormap(ramp, "regard").with_extremes(bad="#eceff2"),
+        cmap=colormap(),
         vmin=0,
         vmax=1,
         aspect="auto",
@@ -146,6 +149,14 @@ def _draw(alignment: Alignment) -> "Figure":
     figure.colorbar(image, cax=bar, ticks=[0, 1], drawedges=False).outline.set_visible(False)
     bar.tick_params(length=0, labelsize=9, labelcolor=TEXT, labelfontfamily="DejaVu Sans")
     return figure
+
+
+def colormap() -> "Colormap":
+    """The map of weights; what is no number is grey."""
+    from matplotlib.colors import ListedColormap
+
+    ramp = [colors.hexadecimal(colors.ramp(i / 255)) for i in range(256)]
+    return ListedColormap(ramp, "regard").with_extremes(bad="#eceff2")
 
 
 def spelt(tokens: Iterable[str], lacking: set[str]) -> list[str]:

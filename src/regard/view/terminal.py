@@ -119,5 +119,10 @@ def _in_order(line: str) -> str:
 
 
 def takes_color() -> bool:
-    refused = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
-    return sys.stdout.isatty() and not refused
+    """Whether standard output is a terminal that shows colours, or is to be treated as one:
+    NO_COLOR and FORCE_COLOR decide where they are set, NO_COLOR first."""
+    if os.environ.get("NO_COLOR"):
+        return False
+    if os.environ.get("FORCE_COLOR"):
+        return True
+    return sys.stdout.isatty() and os.environ.get("TERM") != "dumb"

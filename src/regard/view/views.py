@@ -188,11 +188,11 @@ class _Given:
         layer: int | None,
         heads: Sequence[int] | None,
     ) -> Attended:
-        names = None if self.layers is None else [str(number) for number in self.layers]
+        names = [] if self.layers is None else [str(number) for number in self.layers]
         first = (
             "alignment" if view == "heads" and weights.shape[0] * weights.shape[1] == 1 else view
         )
-        begin = None if layer is None or names is None else names.index(str(layer))
+        begin = layer if layer is None or not names else names.index(str(layer))
         return Attended(
             tuple(source),
             tuple(target),
@@ -200,7 +200,7 @@ class _Given:
             title=title,
             layers=names,
             view=first,
-            first_layer=layer if names is None else begin,
+            first_layer=begin,
             first_heads=None if heads is None else tuple(heads),
         )
 
