@@ -51,7 +51,7 @@ def check(model: nn.Module, *args: Any, **kwargs: Any) -> regard.watching.Watch:
             output = model(*args, **kwargs)
         assert torch.equal(output, plain)
         real = ~kwargs.get("src_key_padding_mask", torch.zeros(output.shape[:2])).bool()
-        torch.testing.assert_close(output[real], fast[real], rtol=0, atol=2e-6)
+        torch.testing.assert_close(output[real], fast[real], rtol=0, atol=1e-6)
         assert [layer.name for layer in seen.layers] == list(calls)
         for name, module in witness.named_modules():
             if isinstance(module, nn.MultiheadAttention):
