@@ -43,7 +43,7 @@ def main() -> None:
 
 def opened(browser: Any, address: str, scheme: str = "light") -> Any:
     tab = browser.new_page(
-        viewport={"width": 860, "height": 900}, color_scheme=scheme, device_scale_factor=1.5
+        viewport={"width": 860, "height": 1000}, color_scheme=scheme, device_scale_factor=1.5
     )
     tab.goto(address)
     return tab
@@ -64,6 +64,7 @@ def explained(browser: Any, page: Path) -> None:
     save(encoder, "page_heads")
     between = opened(browser, page.as_uri(), "dark").locator("figure.regard").nth(3)
     between.get_by_role("tab", name="Lines").click()
+    between.scroll_into_view_if_needed()
     between.locator("canvas.plot").hover(position={"x": 100, "y": 11})
     save(between, "page_lines")
 

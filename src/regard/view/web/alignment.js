@@ -54,7 +54,7 @@ export function alignment(ctx) {
       Math.max(0, ...sample(tokens).map((one) => context.measureText(label(one)).width));
     gutter = Math.min(wide(payload.target), 160) + 14;
     const across = wide(payload.source);
-    head = across > 18 ? Math.min(0.72 * across, 120) + 18 : 24;
+    head = across > 18 ? Math.min(0.72 * across, 120) + 18 : 30;
     width = Math.max(240, node.clientWidth || 600);
     const room = Math.min(USUAL, (width - gutter - 2) / weights.keys);
     height = Math.min(HIGHEST, head + Math.max(weights.queries * Math.max(room, 14), 60));
@@ -181,7 +181,7 @@ export function alignment(ctx) {
       context.fillStyle = query === state.query ? ink.text : ink.faint;
       context.fillText(label(payload.target[query]), gutter - 6, y);
     }
-    const slanted = head > 24;
+    const slanted = head > 30;
     context.textAlign = slanted ? "left" : "center";
     for (let key = k0; key < k1; key++) {
       if (key % apart && key !== state.key) continue;
@@ -189,7 +189,7 @@ export function alignment(ctx) {
       if (x < gutter - 2) continue;
       context.save();
       context.fillStyle = key === state.key ? ink.text : ink.faint;
-      context.translate(x, head - 10);
+      context.translate(x, head - (slanted ? 10 : 14));
       if (slanted) context.rotate(-Math.PI / 4);
       context.fillText(label(payload.source[key]), 0, 0);
       context.restore();
