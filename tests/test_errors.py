@@ -245,6 +245,7 @@ BUILT_IN = {
     errors.DataError: ValueError,
     errors.RunError: ValueError,
     errors.MissingExtra: ImportError,
+    errors.WatchError: RuntimeError,
 }
 
 
