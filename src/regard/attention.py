@@ -7,7 +7,6 @@ Letters, everywhere: ``Q`` queries, ``K`` keys, ``E`` features of a query, ``F``
 a value; ``*batch`` are leading dimensions, which broadcast as in PyTorch.
 """
 
-from operator import index
 from typing import Literal, overload
 
 from jaxtyping import Float
@@ -203,11 +202,7 @@ def top_weights(  # noqa: PLR0913
             [ 1,  0],
             [ 1,  2]])
     """
-    if isinstance(k, bool) or not hasattr(k, "__index__"):
-        raise KindError(f"k is how many weights to give, an integer, and it is {k!r}")
-    k = index(k)
-    if k < 1:
-        raise RangeError(f"k is how many weights to give, at least 1, and it is {k}")
+    k = summaries.how_many(k)
     parts = Parts.of(score, bias, mask, normalizer)
     call, order = _some_heads(Call.of(query, key, None, parts, enable_gqa=enable_gqa), heads)
     found = (_ordered(x, order, -3) for x in summaries.top_weights(call, _rows(call, queries), k))

@@ -115,6 +115,7 @@ def test_draw_imagines_and_walks(sheet: Any, ask: Client) -> None:
     opened(sheet, ask.port, "draw")
     sheet.get_by_role("button", name="Answer", exact=True).click()
     wait_for_panel(sheet)
+    assert sheet.locator(".strip button").count() > 1  # a frame a step
 
 
 @online

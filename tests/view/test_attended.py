@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import torch
 
-from payloads import unpacked, weights_of
+from payloads import payloads, unpacked, weights_of
 from regard.errors import KindError, RangeError, ShapeError, UnknownName
 from regard.view import module, page
 from regard.view.attended import Attended
@@ -98,6 +98,26 @@ WRONG: dict[str, tuple[Any, type[Exception], str]] = {
         ShapeError,
         "of a grid of 1 places",
     ),
+    "an image of fractions": (
+        lambda: Attended("a", "1", [[1.0]], images=[np.zeros((8, 8, 1))], grid=(1, 1)),
+        KindError,
+        "pixels are bytes",
+    ),
+    "half a key": (
+        lambda: Attended("ab", "1", [[1.0]], indices=[[0.5]]),
+        KindError,
+        "indices are whole numbers",
+    ),
+    "a layer that is left out": (
+        lambda: head_view([np.ones((1, 1, 1))] * 2, "a", include_layers=[0], layer=1),
+        RangeError,
+        "none of include_layers, [0]",
+    ),
+    "a layer beyond the last": (
+        lambda: model_view([np.ones((1, 1, 1))], "a", include_layers=[3]),
+        RangeError,
+        "attention has 1 layers",
+    ),
     "a page of nothing": (lambda: Page("empty", []), ShapeError, "one panel at least"),
     "a batch": (
         lambda: head_view([np.ones((2, 1, 1, 1))], "a"),
@@ -130,6 +150,13 @@ def test_two_sentences_are_panels_of_their_own() -> None:
         ("sentence B → sentence A", (3, 1)),
         ("sentence B → sentence B", (3, 3)),
     ]
+
+
+def test_half_a_character_is_shown_and_breaks_nothing(tmp_path: Path) -> None:
+    seen = Attended(["\ud800", "語"], ["\udfff"], [[0.5, 0.5]])
+    Page("half \ud800", [seen]).save(tmp_path / "page.html")
+    (panel,) = payloads((tmp_path / "page.html").read_text(encoding="utf-8"))
+    assert panel["source"] == ["\ud800", "語"]
 
 
 class Tags(HTMLParser):

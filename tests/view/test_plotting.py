@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from regard.errors import RangeError, UnknownName
+from regard.errors import KindError, RangeError, UnknownName
 from regard.view import Alignment, Attended, plot
 
 TOKENS = ["the", "cat", "$x$"]
@@ -43,5 +43,7 @@ def test_what_there_is_not() -> None:
         plot(seen, heads=[4])
     with pytest.raises(RangeError, match="one layer at least"):
         plot(seen, layers=[])
+    with pytest.raises(KindError, match="not a list"):
+        plot([[1.0]])  # type: ignore[arg-type]
     with pytest.raises(UnknownName, match=r"must end in one of .*\.pdf"):
         plot(seen, "figure.txt")

@@ -111,6 +111,10 @@ def test_what_is_asked_wrongly_is_told() -> None:
         regard.watch(explicit)  # type: ignore[arg-type]
     with pytest.raises(RangeError, match="at least 0"):
         regard.watch(block, memory=-1)
+    with pytest.raises(KindError, match="whole number, and it is 1.5"):
+        regard.watch(block, memory=1.5)  # type: ignore[arg-type]
+    with pytest.raises(KindError, match="floating-point numbers, and it is torch.int8"):
+        regard.watch(block, dtype=torch.int8)
     with regard.watch(nn.Sequential(block)) as seen:
         block(torch.randn(1, 4, 16))
         with pytest.raises(WatchError, match="being watched already"), seen:
@@ -123,6 +127,8 @@ def test_what_is_asked_wrongly_is_told() -> None:
         seen[0].key_totals(queries=3)  # type: ignore[arg-type]
     with pytest.raises(RangeError, match="step is 2"):
         seen[0].weights(queries=slice(0, 4, 2))
+    with pytest.raises(RangeError, match="at least 1, and it is 0"):
+        seen[0].top(0)
     with pytest.raises(UnknownName, match="no attention of 'x' was seen; 0"):
         seen["x"]
 

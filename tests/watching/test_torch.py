@@ -221,3 +221,15 @@ def test_checkpointing_is_seen_once() -> None:
     with regard.watch(block) as seen:
         torch.utils.checkpoint.checkpoint(block, x, use_reentrant=False).sum().backward()
     assert len(seen[0].calls) == 1
+
+
+@pytest.mark.parametrize(("batch", "queries", "keys"), [(0, 3, 3), (1, 0, 3), (1, 3, 0), (1, 1, 1)])
+def test_nothing_and_one(batch: int, queries: int, keys: int) -> None:
+    query, key = torch.randn(batch, 2, queries, 4), torch.randn(batch, 2, keys, 4)
+    model = Loose()
+    with regard.watch(model) as seen:
+        model(query, key, key)
+    assert seen["Loose"].weights().shape == (batch, 2, queries, keys)
+    assert seen[0].weights(heads=[1]).shape == (batch, 1, queries, keys)
+    assert seen[0].top(2).indices.shape == (batch, 2, queries, 2)
+    assert seen[0].key_totals().shape == (batch, 2, keys)

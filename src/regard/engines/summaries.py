@@ -8,6 +8,7 @@ Cost: the score's time; memory O(Q·k + K), plus ``blocks.PAIRS_AT_ONCE`` pairs.
 """
 
 import math
+from operator import index
 from typing import Any, NamedTuple
 
 import torch
@@ -19,6 +20,7 @@ from regard.engines.call import Call
 from regard.engines.formula import score_of, weigh
 from regard.engines.largest import largest
 from regard.engines.scratch import Scratch
+from regard.errors import KindError, RangeError
 from regard.grid import Array, Grid
 from regard.normalizers.normalizer import constant
 
@@ -33,6 +35,20 @@ class TopWeights(NamedTuple):
 
     weights: Float[Array, "*batch Q k"]
     indices: Int[Array, "*batch Q k"]
+
+
+def how_many(k: int) -> int:
+    """How many weights of each query are asked for.
+
+    Raises:
+        KindError: what is no integer.
+        RangeError: a number below 1.
+    """
+    if isinstance(k, bool) or not hasattr(k, "__index__"):
+        raise KindError(f"k is how many weights to give, an integer, and it is {k!r}")
+    if index(k) < 1:
+        raise RangeError(f"k is how many weights to give, at least 1, and it is {k}")
+    return index(k)
 
 
 def top_weights(call: Call, queries: range, k: int) -> TopWeights:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Int, UInt8
 from numpy.typing import NDArray
 
-from regard.errors import RangeError, ShapeError, UnknownName
+from regard.errors import KindError, RangeError, ShapeError, UnknownName
 from regard.view.alignment import Alignment, numbers, tokens_of
 from regard.view.png import data_uri
 
@@ -58,7 +58,8 @@ class Attended:
     Raises:
         ShapeError: sizes that do not fit together, or nothing to show.
         RangeError: NaN or an infinite weight: which.
-        KindError: tokens that are not strings, or weights that are not real numbers.
+        KindError: tokens that are not strings, weights that are not real numbers, indices that are
+            not whole ones, pixels that are not bytes.
         UnknownName: a view that there is not.
 
     >>> Attended("un", "1", [[0.9, 0.1]]).shape
@@ -89,7 +90,10 @@ class Attended:
         keep("target", tokens_of("target", self.target))
         keep("weights", _of_four("weights", numbers(self.weights).astype(np.float32)))
         if self.indices is not None:
-            keep("indices", _of_four("indices", numbers(self.indices).astype(np.int64)))
+            whole = numbers(self.indices)
+            if (whole != np.rint(whole)).any():
+                raise KindError("indices are whole numbers, the places of keys")
+            keep("indices", _of_four("indices", whole.astype(np.int64)))
         self._check()
         for name, count in (("layers", self.shape[0]), ("heads", self.shape[1])):
             given = getattr(self, name)
@@ -106,6 +110,11 @@ class Attended:
                 f"images, one or one for each of {self.shape[2]} queries, are of a grid of "
                 f"{self.shape[3]} places; given {len(self.images)} and the grid {self.grid}"
             )
+        for image in self.images:
+            if image.dtype != np.uint8:
+                raise KindError(f"an image's pixels are bytes, 0 … 255, not {image.dtype}")
+            if image.ndim != 3 or image.shape[:2] != self.images[0].shape[:2]:
+                raise ShapeError(f"images are (H, W, C), all of one size; given {image.shape}")
         if self.first_layer is not None and not 0 <= self.first_layer < self.shape[0]:
             raise RangeError(f"layer {self.first_layer} is asked for, of {self.shape[0]}, from 0")
         if (

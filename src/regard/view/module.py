@@ -15,7 +15,18 @@ from importlib import resources
 from regard.view import colors
 
 PARTS = (
-    *("dom", "colors", "weights", "alignment", "heads", "lines", "text", "image", "histogram"),
+    *(
+        "dom",
+        "colors",
+        "weights",
+        "steps",
+        "alignment",
+        "heads",
+        "lines",
+        "text",
+        "image",
+        "histogram",
+    ),
     *("exports", "panel"),
 )
 

@@ -14,6 +14,7 @@ import base64
 import hashlib
 import json
 import os
+import re
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ from regard.view.characters import escape
 
 # Even if markup slipped through, the browser would load nothing, and run nothing of it.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:"
+
+HALVES = re.compile("[\ud800-\udfff]")
 
 PANEL = '<figure class="regard">'
 
@@ -141,8 +144,9 @@ def panel(attended: Attended, caption: str = "") -> str:
 
     It holds the weights; the page around it gets the program that shows them.
     """
-    # No tag may end within what is data.
+    # No tag may end within what is data, and no file of UTF-8 holds half a character.
     data = json.dumps(attended.payload(), ensure_ascii=False).replace("<", "\\u003c")
+    data = HALVES.sub(lambda half: f"\\u{ord(half[0]):04x}", data)
     said = f'\n<figcaption dir="auto">{escape(caption)}</figcaption>' if caption else ""
     title = escape(attended.title)
     return (

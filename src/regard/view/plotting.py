@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from regard.errors import RangeError
+from regard.errors import KindError, RangeError
 from regard.view.alignment import Alignment
 from regard.view.attended import Attended
 from regard.view.characters import clip, printable, visible
@@ -51,7 +51,10 @@ def plot(
         MissingExtra: matplotlib is missing.
         UnknownName: a file's ending that it does not know.
         RangeError: a layer or a head that there is not.
+        KindError: something else than weights with their tokens.
     """
+    if not isinstance(what, Alignment | Attended):
+        raise KindError(f"plot draws an Alignment or an Attended, not a {type(what).__name__}")
     suffix = chosen(Path("figure.png" if path is None else path), "plot")
     if isinstance(what, Alignment):
         figure = drawn(what)

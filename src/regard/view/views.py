@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from regard.errors import KindError, ShapeError, UnknownName
+from regard.errors import KindError, RangeError, ShapeError, UnknownName
 from regard.view import page
 from regard.view.alignment import numbers
 from regard.view.attended import Attended
@@ -95,6 +95,7 @@ def head_view(
     Raises:
         ShapeError: attention and tokens that do not fit, or none at all.
         KindError: an argument that there is not.
+        RangeError: a layer or a head that there is not.
 
     >>> view = head_view((np.full((1, 2, 3, 3), 1 / 3),), ["a", "b", "c"])
     >>> view.panels[0].view, view.panels[0].shape
@@ -192,7 +193,11 @@ class _Given:
         first = (
             "alignment" if view == "heads" and weights.shape[0] * weights.shape[1] == 1 else view
         )
-        begin = layer if layer is None or not names else names.index(str(layer))
+        begin = layer
+        if layer is not None and self.layers is not None:
+            if layer not in self.layers:
+                raise RangeError(f"layer {layer} is none of include_layers, {[*self.layers]}")
+            begin = list(self.layers).index(layer)
         return Attended(
             tuple(source),
             tuple(target),
@@ -207,6 +212,9 @@ class _Given:
 
 def _stacked(name: str, attention: Sequence[Any], layers: Sequence[int] | None) -> Any:
     """``(L, H, Q, K)`` of the layers that are held."""
+    for layer in layers or ():
+        if not 0 <= layer < len(attention):
+            raise RangeError(f"{name} has {len(attention)} layers, from 0, and none is {layer}")
     chosen = attention if layers is None else [attention[layer] for layer in layers]
     rows = [numbers(each) for each in chosen]
     for number, each in enumerate(rows):

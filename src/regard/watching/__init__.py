@@ -39,8 +39,8 @@ def watch(
     ``torch.nn.functional``, and so ``nn.MultiheadAttention`` and ``nn.Transformer``; the eager,
     sdpa and flash attentions of Hugging Face's transformers, with caches, in ``generate()`` and
     with grouped heads; ``regard.attend`` and the layers of ``regard.nn``. A layer is called by the
-    name of its module. Weights are those before dropout; of an eager attention of transformers they
-    are the tensor that it made, after dropout.
+    name of its module, the model itself by that of its class. Weights are those before dropout; of
+    an eager attention of transformers they are the tensor that it made, after dropout.
 
     Not seen are: a softmax that is written out by hand; flex_attention; scripted modules. Compiled
     ones run uncompiled meanwhile.
@@ -58,7 +58,7 @@ def watch(
         only: record the modules whose names match this pattern, such as ``"decoder.*"``.
 
     Raises:
-        KindError: a model that is none.
+        KindError: a model that is none, memory that is no whole number, a dtype of integers.
         RangeError: memory below 0.
 
     Cost: some microseconds a call, and the memory that would else have been freed.
@@ -71,8 +71,12 @@ def watch(
     """
     if not isinstance(model, nn.Module):
         raise KindError(f"a model to watch is a torch.nn.Module, not a {type(model).__name__}")
+    if memory is not None and not isinstance(memory, int):
+        raise KindError(f"memory is bytes, a whole number, and it is {memory!r}")
     if memory is not None and memory < 0:
         raise RangeError(f"memory is bytes, at least 0, and it is {memory}")
+    if dtype is not None and not dtype.is_floating_point:
+        raise KindError(f"dtype is one of floating-point numbers, and it is {dtype}")
     place = None if device is None else torch.empty(0, device=device).device
     keeping = Keeping(place, dtype, copy)
     return Watch(model, keeping=keeping, memory=memory, only=only)

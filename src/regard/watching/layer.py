@@ -9,7 +9,7 @@ import torch.nn.functional as F
 from jaxtyping import Float
 from torch import Tensor
 
-from regard.engines.summaries import TopWeights
+from regard.engines.summaries import TopWeights, how_many
 from regard.errors import KindError, RangeError, WatchError
 from regard.watching.sources import Heads, Source
 
@@ -55,8 +55,12 @@ class Call:
         self, k: int, heads: Chosen = None, queries: slice = slice(None), batch: Rows = slice(None)
     ) -> TopWeights:
         """The k largest weights of each query, falling, and their keys (−1 where there are no more
-        keys): ``weights`` and ``indices``, both ``(B, H, Q, k)``. No row of weights is kept."""
-        return self._kept.top(k, *self._asked(heads, queries, batch))
+        keys): ``weights`` and ``indices``, both ``(B, H, Q, k)``. No row of weights is kept.
+
+        Raises:
+            KindError, RangeError: a k that is no whole number, or below 1.
+        """
+        return self._kept.top(how_many(k), *self._asked(heads, queries, batch))
 
     def key_totals(
         self, heads: Chosen = None, queries: slice = slice(None), batch: Rows = slice(None)
@@ -72,7 +76,7 @@ class Call:
     @property
     def _kept(self) -> Source:
         if self.source is None:
-            raise WatchError(f"{self.name or 'the model'}: {self.lost}")
+            raise WatchError(f"{self.name}: {self.lost}")
         return self.source
 
     def _asked(self, heads: Chosen, queries: slice, batch: Rows) -> tuple[Heads, slice, slice]:

@@ -71,9 +71,8 @@ class Formula:
 
     @property
     def shape(self) -> tuple[int, int, int, int]:
-        lead = (*self.lead, 1) if len(self.lead) == 1 else self.lead
-        heads = lead[-1] if lead else 1
-        return prod(lead[:-1]), heads, self.query.tensor.shape[-2], self.key.tensor.shape[-2]
+        batch, heads = _batch_and_heads(self.lead)
+        return batch, heads, self.query.tensor.shape[-2], self.key.tensor.shape[-2]
 
     def weights(self, heads: Heads, queries: slice, batch: slice) -> Float[Tensor, "B H Q K"]:
         return self._asked(attention.weights, 2, heads, queries, batch)
@@ -109,9 +108,7 @@ class Formula:
         whole = slice(None) if cuts else batch
 
         def formed(x: Tensor) -> Tensor:
-            lead = x.shape[: x.ndim - axes]
-            batch = prod(lead[:-1]) if len(lead) > 1 else (*lead, 1)[0]
-            return x.reshape(batch, -1, *x.shape[x.ndim - axes :])[whole]
+            return x.reshape(_batch_and_heads(x.shape[:-axes]) + x.shape[-axes:])[whole]
 
         return TopWeights(*map(formed, found)) if isinstance(found, tuple) else formed(found)
 
@@ -132,6 +129,13 @@ class Formula:
             return
         rule, dense = parts.get("mask"), masks.dense(allowed)
         parts["mask"] = dense if rule is None else rule & dense
+
+
+def _batch_and_heads(lead: tuple[int, ...]) -> tuple[int, int]:
+    """Leading axes as two: of one it is the batch, of more the last are the heads."""
+    if len(lead) < 2:
+        return prod(lead), 1
+    return prod(lead[:-1]), lead[-1]
 
 
 FROM_THE_START = masks.causal(align="start")

@@ -48,7 +48,8 @@ class Watch:
         if self._names:
             raise WatchError("this model is being watched already")
         modules = list(self._model.named_modules())
-        self._names = {id(module): name for name, module in modules}
+        # The model itself has no name among its modules: its class stands for it.
+        self._names = {id(module): name or type(module).__name__ for name, module in modules}
         patches.begin(self, {kind for _, module in modules for kind in type(module).__mro__})
         return self
 

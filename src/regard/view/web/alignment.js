@@ -1,6 +1,7 @@
 // The heatmap: queries down, keys across, a step marked; to be zoomed, dragged and walked over.
 import { element, canvas, resized, inks, clip, word, percent, MONO, SANS } from "./dom.js";
 import { paint, ramp } from "./colors.js";
+import { further, steps } from "./steps.js";
 
 const HIGHEST = 560; // CSS pixels of the plot
 const [SMALLEST, USUAL, LARGEST] = [1 / 512, 36, 64]; // CSS pixels of a cell
@@ -14,13 +15,7 @@ export function alignment(ctx) {
     role: "img",
     ariaLabel: "Heatmap: arrow keys move from cell to cell, + and − zoom, 0 shows all",
   });
-  const step = element("input", {
-    type: "range",
-    min: 0,
-    max: weights.queries - 1,
-    ariaLabel: "step",
-    on: { input: () => ctx.set({ query: Number(step.value) }) },
-  });
+  const step = steps(ctx);
   const told = element("output", { className: "told" });
   const play = element("button", { type: "button", textContent: "▶ Play", on: { click: toggle } });
   const bars = element("ol", { className: "bars", ariaLabel: "keys with the largest weights" });
@@ -34,7 +29,7 @@ export function alignment(ctx) {
   const node = element(
     "div",
     {},
-    element("div", { className: "row" }, play, element("label", {}, "Step ", step), told, zoom),
+    element("div", { className: "row" }, play, step.label, told, zoom),
     plot,
     bars,
   );
@@ -240,7 +235,7 @@ export function alignment(ctx) {
     const scales = { "+": 1.5, "=": 1.5, "-": 1 / 1.5, "−": 1 / 1.5 };
     if (event.key in moves && !event.ctrlKey && !event.metaKey) {
       const [down_, right] = moves[event.key];
-      const query = Math.min(Math.max(state.query + (state.key === null ? 0 : down_), 0), weights.queries - 1);
+      const query = further(ctx, state.key === null ? 0 : down_);
       const key = Math.min(Math.max((state.key ?? 0) + (state.key === null ? 0 : right), 0), weights.keys - 1);
       reveal(query, key);
       ctx.set({ query, key }, ctx.sentence(query, key));
@@ -283,7 +278,7 @@ export function alignment(ctx) {
     measure();
     if (!cell || width !== before) fit();
     reveal(state.query, state.key ?? left);
-    step.value = state.query;
+    step.move(state.query);
     told.textContent = `${state.query + 1} of ${weights.queries}: ${label(payload.target[state.query])}`;
     bars.replaceChildren(
       ...weights.top(state.layer, state.head, state.query, 8).map(([key, weight]) =>

@@ -1,5 +1,6 @@
 // An image, and over it where each word looked: one frame a word.
 import { element, canvas, resized, inks, clip, word, percent, SANS } from "./dom.js";
+import { further, steps } from "./steps.js";
 
 const [LARGE, SMALL] = [360, 84]; // CSS pixels of the longer side
 const GLOW = "255,176,0"; // told from grey, black and white by any eye
@@ -15,13 +16,7 @@ export function image(ctx) {
     role: "img",
     ariaLabel: "The image, and where the word looked: left and right choose the word",
   });
-  const step = element("input", {
-    type: "range",
-    min: 0,
-    max: weights.queries - 1,
-    ariaLabel: "step",
-    on: { input: () => ctx.set({ query: Number(step.value) }) },
-  });
+  const step = steps(ctx);
   const opacity = element("input", {
     type: "range", min: 0, max: 100, value: 75, ariaLabel: "opacity", on: { input: paintLarge },
   });
@@ -34,7 +29,7 @@ export function image(ctx) {
     element(
       "div",
       { className: "row" },
-      element("label", {}, "Step ", step),
+      step.label,
       element("label", {}, "Opacity ", opacity),
       element("label", {}, smooth, " smooth"),
       told,
@@ -133,13 +128,12 @@ export function image(ctx) {
     const move = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
     if (move === undefined) return;
     event.preventDefault();
-    const query = Math.min(Math.max(state.query + move, 0), weights.queries - 1);
-    ctx.set({ query });
+    ctx.set({ query: further(ctx, move) });
     ctx.say(told.textContent);
   });
 
   function draw() {
-    step.value = state.query;
+    step.move(state.query);
     paintLarge();
     frames();
     for (const each of pictures) if (!each.complete) each.onload = draw;

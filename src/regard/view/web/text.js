@@ -1,5 +1,6 @@
 // The tokens as running text, shaded by the weights of one of them.
 import { element, canvas, inks, clip, visible, word, percent, MONO } from "./dom.js";
+import { further } from "./steps.js";
 
 const BLOCK = 200; // tokens that come into being together, once they are near
 const FULL = 0.75; // opacity of the largest weight: text on it stays readable
@@ -83,7 +84,7 @@ export function text(ctx) {
       const move = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.key];
       if (move === undefined || !(asks || payload.same)) return;
       event.preventDefault();
-      choose(Math.min(Math.max(state.query + move, 0), weights.queries - 1), true);
+      choose(further(ctx, move), true);
     });
     return result;
   }
