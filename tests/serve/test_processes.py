@@ -46,6 +46,14 @@ def started(*words, **environment):
         process.communicate()
 
 
+def until_waiting(ask, count):
+    """Wait for that many to wait, who are more than a batch takes."""
+    last = time.monotonic() + 20
+    while ask("/health").json["queue"] < count:
+        assert time.monotonic() < last
+        time.sleep(0.01)
+
+
 def ended(process, timeout=20):
     _, errors = process.communicate(timeout=timeout)
     return process.returncode, errors
@@ -76,12 +84,11 @@ def test_it_serves_until_it_is_told_to_stop(trained, tmp_path):  # noqa: F811
 
 def test_whoever_has_asked_before_the_end_is_answered(trained):  # noqa: F811
     with (
-        started(trained[0], "--quiet") as (process, ask, _),
+        started(trained[0], "--quiet", "--batch", "2") as (process, ask, _),
         ThreadPoolExecutor(12) as pool,
     ):
         asked = [pool.submit(ask.post, LONG) for _ in range(12)]
-        while ask("/health").json["queue"] < 5:
-            time.sleep(0.01)
+        until_waiting(ask, 5)
         process.terminate()
         time.sleep(0.5)
         with pytest.raises(OSError, match="refused"):
@@ -93,8 +100,7 @@ def test_whoever_has_asked_before_the_end_is_answered(trained):  # noqa: F811
 def test_a_second_signal_ends_it_at_once(trained):  # noqa: F811
     with started(trained[0]) as (process, ask, _), ThreadPoolExecutor(60) as pool:
         asked = [pool.submit(ask.post, LONG) for _ in range(60)]
-        while ask("/health").json["queue"] < 30:
-            time.sleep(0.01)
+        until_waiting(ask, 30)
         process.terminate()
         time.sleep(0.3)
         process.terminate()
