@@ -3,6 +3,7 @@
 import http.client
 import json
 import threading
+import time
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -50,6 +51,14 @@ class Client:
         body = body if isinstance(body, bytes | str) else json.dumps(body)
         headers = {"Content-Type": "application/json", **(headers or {})}
         return self("/api/predict", "POST", body, headers)
+
+
+def until(condition, seconds=20):
+    """Wait for something to become so."""
+    last = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < last
+        time.sleep(0.005)
 
 
 @contextmanager

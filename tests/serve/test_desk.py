@@ -11,7 +11,7 @@ import pytest
 
 from regard.serve.answers import answer
 from regard.serve.limits import Limits
-from tests.serve.asking import serving
+from tests.serve.asking import serving, until
 from tests.serve.systems import runs, served
 
 
@@ -42,13 +42,6 @@ def slowly(grace=10, **limits):
             yield work, ask, pool, first
         finally:
             work.go.set()
-
-
-def until(condition):
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline
-        time.sleep(0.005)
 
 
 def test_who_comes_to_a_full_queue_is_told_when_to_come_again():

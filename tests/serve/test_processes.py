@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests.cli.conftest import pairs, regard, trained  # noqa: F401 - the fixtures of a small run
-from tests.serve.asking import Client
+from tests.serve.asking import Client, until
 
 TOKEN = "a-token-of-some-length"
 LONG = {"text": "abcdef" * 600, "options": {"beam": 16}}
@@ -44,14 +44,6 @@ def started(*words, **environment):
     finally:
         process.kill()
         process.communicate()
-
-
-def until_waiting(ask, count):
-    """Wait for that many to wait, who are more than a batch takes."""
-    last = time.monotonic() + 20
-    while ask("/health").json["queue"] < count:
-        assert time.monotonic() < last
-        time.sleep(0.01)
 
 
 def ended(process, timeout=20):
@@ -88,7 +80,7 @@ def test_whoever_has_asked_before_the_end_is_answered(trained):  # noqa: F811
         ThreadPoolExecutor(12) as pool,
     ):
         asked = [pool.submit(ask.post, LONG) for _ in range(12)]
-        until_waiting(ask, 5)
+        until(lambda: ask("/health").json["queue"] >= 5)
         process.terminate()
         time.sleep(0.5)
         with pytest.raises(OSError, match="refused"):
@@ -100,7 +92,7 @@ def test_whoever_has_asked_before_the_end_is_answered(trained):  # noqa: F811
 def test_a_second_signal_ends_it_at_once(trained):  # noqa: F811
     with started(trained[0]) as (process, ask, _), ThreadPoolExecutor(60) as pool:
         asked = [pool.submit(ask.post, LONG) for _ in range(60)]
-        until_waiting(ask, 30)
+        until(lambda: ask("/health").json["queue"] >= 30)
         process.terminate()
         time.sleep(0.3)
         process.terminate()
