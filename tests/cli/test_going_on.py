@@ -12,6 +12,8 @@ import pytest
 import safetensors.torch
 import torch
 
+from regard.cli import main
+from regard.training import start as begin
 from tests.cli.conftest import SMALL, regard
 
 OFTEN = "--training.checkpoint_steps=3"
@@ -116,6 +118,22 @@ def test_interrupted_in_the_evaluation_the_weights_stay(pairs, tmp_path):
     assert "the training is done and kept" in errors
     assert not (folder / "scores.json").exists()
     assert regard("predict", folder, "1 2 3 4").returncode == 0
+
+
+@pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
+def test_interrupted_between_training_and_evaluation(sent, pairs, tmp_path, monkeypatch, capsys):
+    def interrupted(run, seconds):
+        note(run, seconds)
+        os.kill(os.getpid(), sent)
+
+    note = begin._note_time
+    monkeypatch.setattr(begin, "_note_time", interrupted)
+    folder = tmp_path / "run"
+    words = [str(word) for word in ("train", "translator", pairs, "--run", folder, *SMALL)]
+    assert main([*words, "--trainer.max_steps=2"]) == 128 + sent
+    assert "the training is done and kept" in capsys.readouterr().err
+    assert (folder / "model.safetensors").exists()
+    assert not (folder / "scores.json").exists()
 
 
 @pytest.mark.parametrize(

@@ -1,6 +1,7 @@
 """From an order (the options of ``regard train``) to a trained, judged run."""
 
 import json
+import signal
 import sys
 import time
 from pathlib import Path
@@ -52,18 +53,19 @@ def start(order: Order, folder: Path, *, overwrite: bool, resumed: Run | None) -
             run, splits, speaks = _train(
                 order, plan, folder, stop, overwrite=overwrite, resumed=resumed
             )
-        except Interrupted as signal:
-            _say(f"\nstopped by {signal}")
+        except Interrupted as stopped:
+            _say(f"\nstopped by {stopped}")
             if stop.waits and (folder / "run.json").exists():
                 _say(f"go on with\n    regard train {order.system} --run {folder} --resume")
-            return 128 + signal.signum
+            return 128 + stopped.signum
     if not speaks:
         return 0
     try:
+        stop.raise_if_asked()  # by a signal that came when nothing was left to be stopped
         _, table = judge(run.path, splits)
-    except KeyboardInterrupt:
+    except (Interrupted, KeyboardInterrupt):
         _say(f"\nthe training is done and kept; judge it with\n    regard evaluate {run.path}")
-        return 130
+        return 128 + (stop.signum or signal.SIGINT)
     for name, value in table:
         print(f"{name:<42} {value:>8}")
     print(f"report: {run.path / 'report.html'}")
